@@ -1,0 +1,68 @@
+# On a fresh machine every goal sets up what it needs; later runs find the stamp files and start at once.
+#   make demo    train the default network, deploy it to FPGA, print what was proved
+#   make test    run the test suite             (ARGS="-k golden -x" passes options to pytest)
+#   make lint    ruff and pyright
+#   make setup   only the set-up                (PYTHON=python3.12 selects the interpreter)
+#   make clean   remove what the goals above made (the environment and the results)
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint setup clean
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+JOBS  ?= 2
+DEMO  := outputs/demo
+ARGS  ?=
+TOOLS := ghdl yosys iverilog
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo "$$p" && break; done)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(VENV)/.installed $(VENV)/.tools
+
+# A half-made environment has no stamp and is made again: `venv --clear` throws the remains away.
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "lightning-neuro needs Python 3.10 or newer, and none was found on PATH."; \
+		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3"; exit 2; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "The Python module venv does not work here."; \
+		echo "Debian, Ubuntu: apt-get install python3-venv; then run make again."; exit 2; }
+	@touch $@
+
+# One pip call with every pin; the stamp comes last, so an interrupted installation is simply continued.
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# The hardware tools are optional: without them their checks are reported as skipped.
+$(VENV)/.tools: | $(VENV)/.created
+	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then touch $@; exit 0; fi; \
+	echo "system tools not found:$$missing"; \
+	packages=$${missing/ghdl/ghdl-mcode}; install="apt-get install --yes --no-install-recommends$$packages"; \
+	sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	if command -v apt-get >/dev/null && $$sudo true 2>/dev/null \
+		&& $$sudo apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive $$sudo $$install --quiet=2 >/dev/null; \
+	then touch $@; \
+	else echo "They could not be installed here; checks that need them will be skipped."; echo "To enable them: $$install"; fi
+
+demo: setup
+	$(BIN)/python train.py model=lif hydra.run.dir=$(DEMO)
+	$(BIN)/deploy $(DEMO)/best.ckpt target=fpga
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --quiet $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) outputs multirun build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

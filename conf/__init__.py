@@ -1,0 +1,1 @@
+"""The Hydra configuration tree; its groups are plain folders of YAML files."""

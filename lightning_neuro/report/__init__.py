@@ -1,0 +1,1 @@
+"""What a deployment proved, and the three ways to show it: terminal, JSON and HTML."""
