@@ -1,0 +1,93 @@
+"""The one family of errors that a user can cause: what, where, why, and the command that helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class NeuroError(Exception):
+    """A mistake the user can mend; printed without a traceback, exit code 2.
+
+    Args:
+        what: the rule that was broken, with the offending value.
+        where: file, layer, key or tool it concerns.
+        why: the reason the rule exists or how the situation arises.
+        next_command: what to type (or change) next.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str, why: str, next_command: str) -> None:
+        self.what, self.where, self.why, self.next_command = what, where, why, next_command
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  where: {self.where}\n  why:   {self.why}\n  next:  {self.next_command}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[NeuroError], args: tuple[object, ...], state: dict[str, object]) -> NeuroError:
+    """Keep keyword-only errors picklable, as data-loader workers and test runners need."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class CheckpointError(NeuroError):
+    """A checkpoint is damaged, foreign, or lacks what deployment needs."""
+
+
+class ConfigError(NeuroError):
+    """A configuration value is missing, unknown or contradictory."""
+
+
+class DataError(NeuroError):
+    """A data set is absent or does not have the form it should have."""
+
+
+class GraphError(NeuroError):
+    """A network cannot be expressed as a hardware graph."""
+
+
+class NirError(NeuroError):
+    """A NIR file or a torch module cannot be turned into the other without changing the network."""
+
+
+class ToolError(NeuroError):
+    """An external program is missing or failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One constraint of a target that a graph does not keep.
+
+    Args:
+        where: population or projection.
+        what: the quantity, for example "fan-in".
+        needed: what the network needs.
+        available: what the target offers.
+        remedy: the override to type.
+    """
+
+    where: str
+    what: str
+    needed: str
+    available: str
+    remedy: str
+
+
+class ConstraintError(NeuroError):
+    """A target refuses a graph; carries every violation, not the first."""
+
+    def __init__(self, target: str, violations: tuple[Violation, ...]) -> None:
+        self.target, self.violations = target, violations
+        rows = [f"  {v.where}: {v.what}: needs {v.needed}, available {v.available}; try {v.remedy}" for v in violations]
+        super().__init__(
+            f"target {target} cannot take this network ({len(violations)} constraint(s) violated)\n" + "\n".join(rows),
+            where=", ".join(dict.fromkeys(v.where for v in violations)),
+            why="the hardware has fixed limits; a network that breaks them would be changed silently",
+            next_command=violations[0].remedy,
+        )

@@ -1,0 +1,113 @@
+"""The five lines of a step, twice: in integers and in float64, over whole spike rasters.
+
+Every kernel walks [sample, step, neuron] and keeps membrane, current and last spike per neuron. The order is
+the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from lightning_neuro.graph.hardware_graph import ResetKind
+
+RESET_CODES: dict[ResetKind, int] = {
+    ResetKind.NONE: 0,
+    ResetKind.ZERO: 1,
+    ResetKind.SUBTRACT: 2,
+    ResetKind.CLAMP: 3,
+}
+
+
+@njit(cache=True, nogil=True)
+def step_integers(  # noqa: PLR0913 - one argument per field of the neuron, nothing hidden
+    drive: NDArray[np.int64],
+    current_based: bool,
+    syn_multiplier: NDArray[np.int64],
+    syn_shift: int,
+    mem_multiplier: NDArray[np.int64],
+    mem_shift: int,
+    threshold: NDArray[np.int64],
+    v_reset: NDArray[np.int64],
+    kind: int,
+    delay: int,
+    low: int,
+    high: int,
+    spikes: NDArray[np.uint8],
+    membrane: NDArray[np.int64],
+) -> None:
+    """Advance integer neurons over ``drive`` [samples, steps, n]; fill ``spikes`` and ``membrane``."""
+    samples, steps, n = drive.shape
+    for sample in range(samples):
+        v = np.zeros(n, np.int64)
+        i = np.zeros(n, np.int64)
+        fired = np.zeros(n, np.uint8)
+        for t in range(steps):
+            for k in range(n):
+                x = drive[sample, t, k]
+                if kind == 1 and delay == 1 and fired[k]:
+                    v[k] = v_reset[k]
+                if current_based:
+                    i[k] = i[k] - ((i[k] * syn_multiplier[k]) >> syn_shift) + x
+                    x = i[k]
+                total = v[k] - ((v[k] * mem_multiplier[k]) >> mem_shift) + x
+                if kind == 2 and delay == 1 and fired[k]:
+                    total -= threshold[k]
+                v[k] = min(max(total, low), high)
+                if kind == 3 and fired[k]:
+                    v[k] = v_reset[k]
+                s = kind != 0 and v[k] > threshold[k]
+                if s and delay == 0:
+                    if kind == 1:
+                        v[k] = v_reset[k]
+                    else:
+                        v[k] -= threshold[k]
+                fired[k] = s
+                spikes[sample, t, k] = s
+                membrane[sample, t, k] = v[k]
+
+
+@njit(cache=True, nogil=True)
+def step_reals(  # noqa: PLR0913
+    drive: NDArray[np.float64],
+    current_based: bool,
+    alpha: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    threshold: NDArray[np.float64],
+    v_reset: NDArray[np.float64],
+    kind: int,
+    delay: int,
+    spikes: NDArray[np.uint8],
+    membrane: NDArray[np.float64],
+    margin: NDArray[np.float64],
+) -> None:
+    """Advance float64 neurons over ``drive``; ``margin`` gets |membrane - threshold| before the reset."""
+    samples, steps, n = drive.shape
+    for sample in range(samples):
+        v = np.zeros(n, np.float64)
+        i = np.zeros(n, np.float64)
+        fired = np.zeros(n, np.uint8)
+        for t in range(steps):
+            for k in range(n):
+                x = drive[sample, t, k]
+                if kind == 1 and delay == 1 and fired[k]:
+                    v[k] = v_reset[k]
+                if current_based:
+                    i[k] = alpha[k] * i[k] + x
+                    x = i[k]
+                v[k] = beta[k] * v[k] + x
+                if kind == 2 and delay == 1 and fired[k]:
+                    v[k] -= threshold[k]
+                if kind == 3 and fired[k]:
+                    v[k] = v_reset[k]
+                s = kind != 0 and v[k] > threshold[k]
+                margin[sample, t, k] = abs(v[k] - threshold[k])
+                if s and delay == 0:
+                    if kind == 1:
+                        v[k] = v_reset[k]
+                    else:
+                        v[k] -= threshold[k]
+                fired[k] = s
+                spikes[sample, t, k] = s
+                membrane[sample, t, k] = v[k]
