@@ -1,0 +1,96 @@
+"""Compare spike rasters slot by slot and say where they first part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.graph import golden
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+
+# float32 networks may fall on the other side of a threshold when the membrane is this close to it (relative).
+TIE = 2e-5
+# Largest relative difference of a read-out membrane between float32 and float64.
+MEMBRANE_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Outcome of a spike comparison.
+
+    Args:
+        slots: compared (sample, step, neuron) slots over all populations; a slot holds a spike, or in a
+            read-out layer a membrane.
+        mismatches: slots that differ, outside samples excused by a tie.
+        ties: samples left out because a float32 membrane met its threshold within rounding.
+        first: where the first mismatch is, "" when there is none.
+    """
+
+    slots: int
+    mismatches: int
+    ties: int
+    first: str
+
+    def __str__(self) -> str:
+        text = f"{self.mismatches} of {self.slots} slots differ"
+        tied = f"; {self.ties} sample(s) excused: membrane at threshold within float32 rounding" if self.ties else ""
+        return f"{text}{f', first at {self.first}' if self.first else ''}{tied}"
+
+
+def compare_run(
+    graph: HardwareGraph,
+    raster: NDArray[np.generic],
+    spikes: Mapping[str, NDArray[np.generic]],
+    membranes: Mapping[str, NDArray[np.generic]],
+) -> Comparison:
+    """Run ``graph`` in real arithmetic and compare with a recording, population by population.
+
+    A sample whose first difference is a float64 membrane within ``TIE`` of its threshold is excused and counted:
+    single precision cannot decide it.
+
+    Args:
+        graph: graph in real numbers.
+        raster: input, [sample, step, n].
+        spikes: recorded spikes of spiking populations, [sample, step, n].
+        membranes: recorded membranes of read-out populations, [sample, step, n].
+    """
+    recording = golden.run(graph, raster, arithmetic="real", record=True)
+    excused = np.zeros(len(raster), dtype=bool)
+    mismatches, slots, first = 0, 0, ""
+    for population in graph.populations:
+        name = population.name
+        if name in spikes:
+            differs = np.not_equal(recording.spikes[name], spikes[name])
+        elif name in membranes:
+            differs = _far(recording.membrane[name], membranes[name])
+        else:
+            continue
+        excused |= _ties(differs & ~excused[:, None, None], recording.margin[name], population.neuron.threshold.real)
+        differs &= ~excused[:, None, None]
+        slots += int(differs.size)
+        count = int(differs.sum())
+        if count and not first:
+            sample, step, neuron = (int(k) for k in np.argwhere(differs)[0])
+            first = f"layer {name}, sample {sample}, step {step}, neuron {neuron}"
+        mismatches += count
+    return Comparison(slots=slots, mismatches=mismatches, ties=int(excused.sum()), first=first)
+
+
+def _far(got: NDArray[np.generic], expected: NDArray[np.generic]) -> NDArray[np.bool_]:
+    scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+    return np.abs(got - expected) > MEMBRANE_TOLERANCE * scale
+
+
+def _ties(
+    differs: NDArray[np.bool_], margin: NDArray[np.float64], threshold: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Samples whose earliest differing slots of this population are all within rounding of the threshold."""
+    any_difference = differs.any(axis=(1, 2))
+    first_step = differs.any(axis=2).argmax(axis=1)
+    rows = np.arange(len(differs))
+    at_first = differs[rows, first_step]
+    close = margin[rows, first_step] <= TIE * np.maximum(np.abs(threshold), 1e-12)
+    return any_difference & (~at_first | close).all(axis=1)

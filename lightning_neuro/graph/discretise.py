@@ -1,0 +1,127 @@
+"""From NIR's differential equations to the five lines of a step, one function per NIR neuron.
+
+Forward Euler with the current jump first, as snnTorch and Norse compute: with membrane equation
+``tau v' = v_leak - v + r I`` a step of dt gives ``v <- beta v + gain I`` with ``beta = 1 - dt/tau`` and
+``gain = r dt/tau`` (Pedersen et al., Neuromorphic Intermediate Representation, 2024). Membranes are measured from
+v_leak and start there, at rest, as Norse's do: threshold and v_reset become their distances from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import nir
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lightning_neuro.errors import NirError
+from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Reset, ResetKind, Values
+
+# Products of a reciprocal and its inverse differ from 1 by rounding alone; they must not move a threshold tie.
+_UNIT_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stepped:
+    """A neuron node in step form.
+
+    Args:
+        neuron: constants per neuron.
+        gain: what incoming weights are multiplied by, [n].
+    """
+
+    neuron: Lif | CubaLif
+    gain: NDArray[np.float64]
+
+
+def discretise(name: str, node: nir.NIRNode, dt_s: float, reset: Reset) -> Stepped:
+    """Turn a NIR neuron into step form.
+
+    Args:
+        name: node name, for messages.
+        node: one of ``NEURONS``.
+        dt_s: step in seconds.
+        reset: what a spike does; NIR itself only knows reset to v_reset.
+
+    Raises:
+        NirError: dt is longer than a time constant, or a reset by subtraction meets a leak potential.
+    """
+    return NEURONS[type(node)](name, node, dt_s, reset)
+
+
+def _vector(values: ArrayLike) -> NDArray[np.float64]:
+    return np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+
+
+def _snap(gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(gain - 1.0) < _UNIT_TOLERANCE, 1.0, gain)
+
+
+def _decay(name: str, tau: ArrayLike, dt_s: float) -> NDArray[np.float64]:
+    tau = _vector(tau)
+    if (tau <= 0).any() or (dt_s > tau * (1 + _UNIT_TOLERANCE)).any():
+        raise NirError(
+            f"dt = {dt_s:g} s is longer than the time constant {float(tau.min()):g} s",
+            where=f"node {name!r}",
+            why="a forward Euler step needs 0 < dt <= tau; often tau is in milliseconds where seconds are meant",
+            next_command=f"dt={float(tau.min()) / 10:g}" if (tau > 0).all() else "mend tau in the file",
+        )
+    return np.clip(1.0 - dt_s / tau, 0.0, 1.0)
+
+
+def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[str, Values]:
+    """Threshold and reset potential, measured from v_leak; integrators have neither."""
+    v_leak = np.broadcast_to(_vector(getattr(node, "v_leak", 0.0)), (size,))
+    if reset.kind is ResetKind.SUBTRACT and v_leak.any():
+        raise NirError(
+            f"reset by subtraction together with v_leak = {float(v_leak[v_leak != 0][0]):g}",
+            where=f"node {name!r}",
+            why="the amount subtracted would no longer be the distance from rest to threshold",
+            next_command="set v_leak to 0, or reset to a value",
+        )
+    threshold = np.broadcast_to(_vector(getattr(node, "v_threshold", v_leak)), (size,))
+    v_reset = np.broadcast_to(_vector(getattr(node, "v_reset", v_leak)), (size,))
+    return {"threshold": Values(real=threshold - v_leak), "v_reset": Values(real=v_reset - v_leak)}
+
+
+def _lif(name: str, node: nir.LIF | nir.LI, dt_s: float, reset: Reset) -> Stepped:
+    beta = _decay(name, node.tau, dt_s)
+    return Stepped(
+        neuron=Lif(leak_mem=Leak(beta=beta), reset=reset, **_constants(name, node, beta.size, reset)),
+        gain=_snap(_vector(node.r) * dt_s / _vector(node.tau)),
+    )
+
+
+def _if(name: str, node: nir.IF | nir.I, dt_s: float, reset: Reset) -> Stepped:
+    r = _vector(node.r)
+    return Stepped(
+        neuron=Lif(leak_mem=Leak(beta=np.ones(r.size)), reset=reset, **_constants(name, node, r.size, reset)),
+        gain=_snap(r * dt_s),
+    )
+
+
+def _cuba(name: str, node: nir.CubaLIF | nir.CubaLI, dt_s: float, reset: Reset) -> Stepped:
+    beta, alpha = _decay(name, node.tau_mem, dt_s), _decay(name, node.tau_syn, dt_s)
+    constants = _constants(name, node, beta.size, reset)
+    jump = _snap(np.broadcast_to(_vector(node.w_in), beta.shape) * dt_s / _vector(node.tau_syn))
+    return Stepped(
+        neuron=CubaLif(leak_syn=Leak(beta=alpha), leak_mem=Leak(beta=beta), reset=reset, **constants),
+        gain=_snap(jump * _snap(_vector(node.r) * dt_s / _vector(node.tau_mem))),
+    )
+
+
+NEURONS: dict[type[nir.NIRNode], Callable[[str, nir.NIRNode, float, Reset], Stepped]] = {
+    nir.LIF: _lif,
+    nir.LI: _lif,
+    nir.IF: _if,
+    nir.I: _if,
+    nir.CubaLIF: _cuba,
+    nir.CubaLI: _cuba,
+}
+
+# What NIR's own equations say when no metadata does: reset to v_reset in the spike's step; integrators never reset.
+NIR_RESETS: dict[type[nir.NIRNode], Reset] = {
+    **dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF), Reset(kind=ResetKind.ZERO, delay=0)),
+    **dict.fromkeys((nir.LI, nir.I, nir.CubaLI), Reset(kind=ResetKind.NONE, delay=0)),
+}

@@ -1,0 +1,93 @@
+"""What NIR cannot say and a network needs: dt, resets, read-out, input coding. Plain values in NIR metadata.
+
+NIR 1.0.8 keeps graph metadata through write and read (strings and numbers), so these travel in the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lightning_neuro.errors import NirError
+from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Semantics beside a NIR graph.
+
+    Args:
+        dt_s: step in seconds.
+        readout: how the class is read from the output node.
+        resets: reset of every neuron node, by node name.
+        steps: steps per sample; None when unknown.
+        coding: input coding as plain values; empty when unknown.
+        assumptions: sentences about everything that was not stated by the source.
+        tool: program and version that wrote the graph.
+    """
+
+    dt_s: float
+    readout: ReadoutKind
+    resets: Mapping[str, Reset]
+    steps: int | None
+    coding: Mapping[str, str | int | float] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    tool: str = ""
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """Flat strings and numbers, as HDF5 attributes and checkpoints keep them."""
+        resets = {name: f"{reset.kind.value}/{reset.delay}" for name, reset in self.resets.items()}
+        return {
+            "schema": SCHEMA,
+            "tool": self.tool,
+            "dt": float(self.dt_s),
+            "time_unit": "s",
+            "integration": "euler",
+            "readout": self.readout.value,
+            "resets": json.dumps(resets, sort_keys=True),
+            "steps": -1 if self.steps is None else int(self.steps),
+            "coding": json.dumps(dict(self.coding), sort_keys=True),
+            "assumptions": json.dumps(list(self.assumptions)),
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping[str, object], where: str) -> Metadata:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            NirError: a key is missing or unreadable, or the schema is newer than this program.
+        """
+        try:
+            schema = int(str(values["schema"]))
+            if schema > SCHEMA:
+                raise NirError(
+                    f"metadata schema {schema} is newer than {SCHEMA}",
+                    where=where,
+                    why="the file was written by a later lightning_neuro",
+                    next_command="pip install --upgrade lightning-neuro",
+                )
+            steps = int(str(values["steps"]))
+            return Metadata(
+                dt_s=float(str(values["dt"])),
+                readout=ReadoutKind(str(values["readout"])),
+                resets={k: _reset(v) for k, v in json.loads(str(values["resets"])).items()},
+                steps=None if steps < 0 else steps,
+                coding=json.loads(str(values["coding"])),
+                assumptions=tuple(json.loads(str(values["assumptions"]))),
+                tool=str(values["tool"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise NirError(
+                f"metadata of the network is damaged: {error!r}",
+                where=where,
+                why="dt, resets, read-out and coding travel in NIR metadata",
+                next_command="export the network again (ExportNIR callback)",
+            ) from error
+
+
+def _reset(text: str) -> Reset:
+    kind, delay = text.split("/")
+    return Reset(kind=ResetKind(kind), delay=int(delay))

@@ -1,0 +1,226 @@
+"""Quantise a float HardwareGraph: choose formats, round every constant once, prove the current never overflows.
+
+A population is unchanged when its weights, bias, threshold and reset potential are scaled together, so the
+weight LSB is any real number: the one that rounds the weights with the least squared error. The membrane's LSB
+is that LSB divided by a power of two, as small as the membrane's range allows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.fixed import Format, leak_constants, round_half_even, to_raw
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    Dense,
+    FirstSpike,
+    HardwareGraph,
+    Leak,
+    Lif,
+    Population,
+    Projection,
+    ResetKind,
+    Values,
+    frozen,
+)
+
+# Membrane range wanted, in thresholds: wide enough for inhibition to be remembered, narrow enough for resolution.
+HEADROOM = 4.0
+# Ranges below this would saturate excitation before it is compared.
+LEAST_HEADROOM = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeSpec:
+    """Widths of the integer network.
+
+    Args:
+        weight_bits: bits of a weight, sign included.
+        state_bits: bits of a membrane, sign included.
+        leak_bits: largest shift d of a constant-multiplier leak; ``1 - 2**-k`` needs only a shift.
+    """
+
+    weight_bits: int
+    state_bits: int
+    leak_bits: int
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("weight_bits", 2, 16), ("state_bits", 4, 32), ("leak_bits", 1, 16)):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and low <= value <= high):
+                raise ConfigError(
+                    f"quantize.{name} must be an integer from {low} to {high}, not {value!r}",
+                    where=f"quantize.{name}",
+                    why="narrower formats cannot hold a network, wider ones leave 64-bit arithmetic",
+                    next_command=f"quantize.{name}={low if name != 'state_bits' else 12}",
+                )
+
+
+def quantize(
+    graph: HardwareGraph, spec: QuantizeSpec, *, membrane_range: dict[str, float] | None = None
+) -> HardwareGraph:
+    """Round a float graph to integers.
+
+    Args:
+        graph: graph in real numbers.
+        spec: widths.
+        membrane_range: largest |membrane| of read-out populations (no threshold) seen on calibration data, in
+            model units; without it a worst case is used, which costs resolution.
+
+    Returns:
+        The same network with raw integers and formats; real values of weights become the rounded ones.
+    """
+    ranges = membrane_range or {}
+    populations, projections = [], []
+    for population in graph.populations:
+        incoming = graph.into(population.name)
+        weight_format, state_format = choose_formats(
+            population, incoming, spec, graph.steps, ranges.get(population.name)
+        )
+        rounded = [_round_projection(p, weight_format) for p in incoming]
+        projections += rounded
+        populations.append(_round_population(population, rounded, spec, weight_format, state_format))
+    order = {p.name: k for k, p in enumerate(graph.projections)}
+    projections.sort(key=lambda p: order[p.name])
+    return dataclasses.replace(graph, populations=tuple(populations), projections=tuple(projections))
+
+
+def choose_formats(
+    population: Population,
+    incoming: tuple[Projection, ...],
+    spec: QuantizeSpec,
+    steps: int | None,
+    membrane_range: float | None,
+) -> tuple[Format, Format]:
+    """Weight and membrane formats of one population.
+
+    The weight LSB minimises the squared rounding error (clipping included); it grows when the membrane could
+    not hold ``LEAST_HEADROOM`` thresholds otherwise. The membrane LSB is ``weight_lsb / 2**g`` with the largest
+    g that keeps ``HEADROOM`` thresholds (or the calibrated range of a read-out) inside ``state_bits``.
+    """
+    weights = np.concatenate([p.connection.weight.real.ravel() for p in incoming] or [np.zeros(1)])
+    reach, least = _needed_range(population, incoming, steps, membrane_range)
+    half_range = float(1 << (spec.state_bits - 1))
+    lsb = max(best_lsb(weights, spec.weight_bits), least / (half_range - 1))
+    guard = max(0, math.floor(math.log2(half_range * lsb / reach))) if reach > 0 else 0
+    guard = min(guard, 15)
+    return Format(bits=spec.weight_bits, lsb=lsb), Format(bits=spec.state_bits, lsb=lsb / 2.0**guard)
+
+
+def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
+    """The LSB that rounds weights to ``bits`` with the least squared error, by search over clipping points."""
+    largest = float(np.abs(weights).max(initial=0.0))
+    if largest == 0.0:
+        return 1.0
+    high = max(1, (1 << (bits - 1)) - 1)
+    candidates = largest / high * np.linspace(0.25, 1.0, 76)
+    errors = [_squared_error(weights, Format(bits=bits, lsb=float(lsb))) for lsb in candidates]
+    return float(candidates[int(np.argmin(errors))])
+
+
+def _squared_error(weights: NDArray[np.float64], format: Format) -> float:
+    return float(np.square(to_raw(weights, format) * format.lsb - weights).sum())
+
+
+def _needed_range(
+    population: Population, incoming: tuple[Projection, ...], steps: int | None, calibrated: float | None
+) -> tuple[float, float]:
+    """Membrane range to aim at and range that must fit, in model units."""
+    neuron = population.neuron
+    assert not isinstance(neuron, FirstSpike)
+    fixed_points = float(np.abs(neuron.v_reset.real).max(initial=0.0))
+    if neuron.reset.kind is not ResetKind.NONE:
+        threshold = max(float(np.abs(neuron.threshold.real).max(initial=0.0)), fixed_points)
+        return HEADROOM * threshold, LEAST_HEADROOM * threshold
+    if calibrated is not None:
+        return 1.25 * calibrated, 1.25 * calibrated
+    per_step = sum((np.abs(p.connection.weight.real).sum(axis=1) for p in incoming), np.abs(population.bias.real))
+    gain = _integration_gain(neuron.leak_mem.beta, steps)
+    if isinstance(neuron, CubaLif):
+        gain = gain * _integration_gain(neuron.leak_syn.beta, steps)
+    worst = float((per_step * gain).max(initial=0.0))
+    return worst, worst
+
+
+def _integration_gain(beta: NDArray[np.float64], steps: int | None) -> NDArray[np.float64]:
+    """Largest sum of a decaying constant drive: ``1 / (1 - beta)``, at most the number of steps."""
+    cap = float(steps or 1024)
+    return np.minimum(1.0 / np.maximum(1.0 - beta, 1.0 / cap), cap)
+
+
+def _round_projection(projection: Projection, format: Format) -> Projection:
+    raw = to_raw(projection.connection.weight.real, format)
+    return dataclasses.replace(
+        projection, connection=Dense(weight=Values(real=raw * format.lsb, raw=raw, format=format))
+    )
+
+
+def _round_population(
+    population: Population,
+    incoming: list[Projection],
+    spec: QuantizeSpec,
+    weight_format: Format,
+    state_format: Format,
+) -> Population:
+    # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
+    guard = round(math.log2(weight_format.lsb / state_format.lsb))
+    bias = round_half_even(population.bias.real / weight_format.lsb) << guard
+    neuron = population.neuron
+    assert not isinstance(neuron, FirstSpike)
+    constants = {
+        "leak_mem": _round_leak(neuron.leak_mem, spec.leak_bits),
+        "threshold": _round_constant(neuron.threshold, state_format),
+        "v_reset": _round_constant(neuron.v_reset, state_format),
+    }
+    if isinstance(neuron, CubaLif):
+        constants["leak_syn"] = _round_leak(neuron.leak_syn, spec.leak_bits)
+        bits = current_bits(incoming, bias, guard, constants["leak_syn"])
+        rounded: Lif | CubaLif = dataclasses.replace(
+            neuron, **constants, current_format=Format(bits=bits, lsb=state_format.lsb)
+        )
+    else:
+        rounded = dataclasses.replace(neuron, **constants)
+    return dataclasses.replace(
+        population,
+        neuron=rounded,
+        bias=Values(real=bias * state_format.lsb, raw=bias, format=Format(bits=32, lsb=state_format.lsb)),
+        state_format=state_format,
+    )
+
+
+def _round_constant(values: Values, format: Format) -> Values:
+    return Values(real=values.real, raw=to_raw(values.real, format), format=format)
+
+
+def _round_leak(leak: Leak, leak_bits: int) -> Leak:
+    multiplier, shift = leak_constants(leak.beta, leak_bits)
+    return Leak(beta=leak.beta, multiplier=frozen(multiplier, np.int64), shift=shift)
+
+
+def current_bits(incoming: list[Projection], bias: NDArray[np.int64], guard: int, leak_syn: Leak) -> int:
+    """Width that holds every reachable synaptic current exactly.
+
+    With drive at most X per step and leak floor(i L / 2**d), |i| never exceeds ``(X + 1) 2**d / L``: beyond it
+    a step loses at least as much as it gains. Without leak the current is unbounded, and a width is refused.
+    """
+    positive = np.maximum(bias, 0).astype(np.float64)
+    negative = np.maximum(-bias, 0).astype(np.float64)
+    for projection in incoming:
+        raw = projection.connection.weight.integers() << guard
+        positive, negative = positive + np.maximum(raw, 0).sum(axis=1), negative + np.maximum(-raw, 0).sum(axis=1)
+    multiplier, shift = leak_syn.integers()
+    if (multiplier <= 0).any():
+        raise ConfigError(
+            "a synaptic current without decay cannot be held in any number of bits",
+            where="tau_syn",
+            why="its integer leak rounds to zero, so the current grows without bound",
+            next_command="model.tau_syn=SMALLER, or quantize.leak_bits=LARGER",
+        )
+    bound = float(((np.maximum(positive, negative) + 1) * 2.0**shift / multiplier).max(initial=1.0))
+    return math.ceil(math.log2(bound + 1)) + 1

@@ -1,0 +1,229 @@
+"""Export torch networks to NIR: one function per layer type, semantics in metadata, nothing changed silently.
+
+A step network with decay beta and dt becomes ``tau = dt / (1 - beta)`` and ``r = tau / dt``, so that a NIR reader
+that steps forward Euler with the same dt computes the same numbers (snnTorch, Norse: ``beta = 1 - dt/tau``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import nir
+import norse.torch as norse
+import numpy as np
+import snntorch
+import torch
+from norse.torch.functional.reset import reset_subtract, reset_value
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lightning_neuro.errors import NirError
+from lightning_neuro.graph.hardware_graph import Reset, ResetKind
+from lightning_neuro.graph.trace import Layer
+from lightning_neuro.neurons import LIF
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A neuron layer as a NIR node, with the reset that NIR cannot say."""
+
+    node: nir.NIRNode
+    reset: Reset
+
+
+# -- from decay factors to NIR nodes -----------------------------------------------------------------------------
+
+
+def decay_node(
+    beta: Vector, alpha: Vector | None, threshold: Vector, v_reset: Vector, reset: Reset, dt_s: float, where: str
+) -> nir.NIRNode:
+    """The NIR node of a step neuron.
+
+    Args:
+        beta: membrane decay per step, [n].
+        alpha: current decay per step, [n]; None for a delta synapse.
+        threshold, v_reset: [n].
+        reset: ``none`` gives an integrator without threshold.
+        dt_s: step in seconds.
+        where: layer name, for messages.
+
+    Raises:
+        NirError: beta mixes 1 with other values, or a current-based neuron does not leak.
+    """
+    if alpha is not None:
+        return _cuba_node(beta, alpha, threshold, v_reset, reset, dt_s, where)
+    if (beta == 1).all():
+        r = np.full(beta.shape, 1.0 / dt_s)
+        return (
+            nir.I(r=r)
+            if reset.kind is ResetKind.NONE
+            else nir.IF(r=r, v_threshold=threshold, v_reset=v_reset)
+        )
+    tau = _time_constant(beta, dt_s, where)
+    common = {"tau": tau, "r": tau / dt_s, "v_leak": np.zeros_like(tau)}
+    if reset.kind is ResetKind.NONE:
+        return nir.LI(**common)
+    return nir.LIF(**common, v_threshold=threshold, v_reset=v_reset)
+
+
+def _cuba_node(
+    beta: Vector, alpha: Vector, threshold: Vector, v_reset: Vector, reset: Reset, dt_s: float, where: str
+) -> nir.NIRNode:
+    tau_mem, tau_syn = _time_constant(beta, dt_s, where), _time_constant(alpha, dt_s, where)
+    common = {
+        "tau_syn": tau_syn,
+        "tau_mem": tau_mem,
+        "r": tau_mem / dt_s,
+        "w_in": tau_syn / dt_s,
+        "v_leak": np.zeros_like(tau_mem),
+    }
+    if reset.kind is ResetKind.NONE:
+        return nir.CubaLI(**common)
+    return nir.CubaLIF(**common, v_threshold=threshold, v_reset=v_reset)
+
+
+def _time_constant(decay: Vector, dt_s: float, where: str) -> Vector:
+    if (decay >= 1).any() or (decay < 0).any():
+        raise NirError(
+            f"decay factor {float(decay[(decay >= 1) | (decay < 0)][0]):g} has no time constant in this layer",
+            where=f"layer {where!r}",
+            why="NIR's leaky neurons need tau = dt / (1 - beta) finite and positive in every neuron",
+            next_command="clamp beta below 1, or make the whole layer integrate (beta = 1)",
+        )
+    return dt_s / (1.0 - decay)
+
+
+# -- layers ------------------------------------------------------------------------------------------------------
+
+
+def _vector(values: Tensor | float, size: int) -> Vector:
+    array = torch.as_tensor(values).detach().double().cpu().numpy()
+    return np.array(np.broadcast_to(array.ravel(), (size,)))
+
+
+def _native(layer: Layer, size: int, dt_s: float) -> Exported:
+    module = layer.module
+    assert isinstance(module, LIF)
+    constants = module.constants()
+    reset = Reset(kind=ResetKind(module.reset), delay=0 if module.reset == "none" else int(module.reset_delay))
+    alpha = None if constants.alpha is None else _vector(constants.alpha, size)
+    node = decay_node(
+        _vector(constants.beta, size),
+        alpha,
+        _vector(constants.threshold, size),
+        np.zeros(size),
+        reset,
+        dt_s,
+        layer.name,
+    )
+    return Exported(node=node, reset=reset)
+
+
+def _snntorch_reset(module: snntorch.Leaky | snntorch.Synaptic, current_based: bool) -> Reset:
+    """snnTorch 1.0.0's resets; Synaptic's delayed "zero" also discards the step's input (``clamp``)."""
+    kind = ResetKind(module.reset_mechanism)
+    delay = 0 if kind is ResetKind.NONE else int(bool(module.reset_delay))
+    if kind is ResetKind.ZERO and delay == 1 and current_based:
+        kind = ResetKind.CLAMP
+    return Reset(kind=kind, delay=delay)
+
+
+def _snntorch(layer: Layer, size: int, dt_s: float) -> Exported:
+    module = layer.module
+    assert isinstance(module, snntorch.Leaky | snntorch.Synaptic)
+    odd = [name for name in ("inhibition", "state_quant") if getattr(module, name)]
+    if bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()):
+        odd.append("graded_spikes_factor")
+    if odd:
+        raise NirError(
+            f"snnTorch option(s) {', '.join(odd)} have no counterpart in NIR",
+            where=f"layer {layer.name!r}",
+            why="they change spikes in a way that no other tool would reproduce",
+            next_command=f"build the layer without {', '.join(odd)}",
+        )
+    current_based = isinstance(module, snntorch.Synaptic)
+    reset = _snntorch_reset(module, current_based)
+    alpha = _vector(module.alpha.clamp(0, 1), size) if isinstance(module, snntorch.Synaptic) else None
+    node = decay_node(
+        _vector(module.beta.clamp(0, 1), size),
+        alpha,
+        _vector(module.threshold, size),
+        np.zeros(size),
+        reset,
+        dt_s,
+        layer.name,
+    )
+    return Exported(node=node, reset=reset)
+
+
+def _norse_box(layer: Layer, size: int, dt_s: float) -> Exported:
+    """Norse's membrane equation is NIR's with r = 1; its inverse time constants are per second."""
+    module = layer.module
+    assert isinstance(module, norse.LIFBoxCell)
+    kinds = {reset_value: ResetKind.ZERO, reset_subtract: ResetKind.SUBTRACT}
+    kind = kinds.get(module.p.reset_method)
+    if kind is None:
+        raise NirError(
+            f"Norse reset method {module.p.reset_method!r} is unknown",
+            where=f"layer {layer.name!r}",
+            why="only reset_value and reset_subtract have a meaning outside Norse",
+            next_command="use norse.torch.functional.reset.reset_value",
+        )
+    p = module.p
+    node = nir.LIF(
+        tau=1.0 / _vector(p.tau_mem_inv, size),
+        r=np.ones(size),
+        v_leak=_vector(p.v_leak, size),
+        v_threshold=_vector(p.v_th, size),
+        v_reset=_vector(p.v_reset, size),
+    )
+    return Exported(node=node, reset=Reset(kind=kind, delay=0))
+
+
+def _norse_lif(layer: Layer, size: int, dt_s: float) -> Exported:
+    module = layer.module
+    assert isinstance(module, norse.LIFCell)
+    p = module.p
+    tau_syn = 1.0 / _vector(p.tau_syn_inv, size)
+    node = nir.CubaLIF(
+        tau_syn=tau_syn,
+        tau_mem=1.0 / _vector(p.tau_mem_inv, size),
+        r=np.ones(size),
+        v_leak=_vector(p.v_leak, size),
+        v_threshold=_vector(p.v_th, size),
+        v_reset=_vector(p.v_reset, size),
+        w_in=tau_syn / dt_s,  # a spike adds its whole weight to the current (Norse: i + input)
+    )
+    return Exported(node=node, reset=Reset(kind=ResetKind.ZERO, delay=0))
+
+
+def _linear(module: nn.Linear) -> nir.NIRNode:
+    weight = module.weight.detach().float().cpu().numpy()
+    if module.bias is None:
+        return nir.Linear(weight=weight)
+    return nir.Affine(weight=weight, bias=module.bias.detach().float().cpu().numpy())
+
+
+LINEAR: dict[type[nn.Module], Callable[[nn.Linear], nir.NIRNode]] = {nn.Linear: _linear}
+
+NEURONS: dict[type[nn.Module], Callable[[Layer, int, float], Exported]] = {
+    LIF: _native,
+    snntorch.Leaky: _snntorch,
+    snntorch.Synaptic: _snntorch,
+    norse.LIFBoxCell: _norse_box,
+    norse.LIFCell: _norse_lif,
+}
+
+# Where a library keeps the step length of a layer, in seconds; snnTorch has none.
+STEP_LENGTHS: dict[type[nn.Module], Callable[[nn.Module], float]] = {
+    norse.LIFBoxCell: lambda module: float(module.dt),
+    norse.LIFCell: lambda module: float(module.dt),
+}
+
+
+def kind_of(module: nn.Module, table: dict[type[nn.Module], object]) -> type[nn.Module] | None:
+    """The entry of a table that a module is an instance of, or None."""
+    return next((base for base in type(module).__mro__ if base in table), None)
