@@ -1,4 +1,4 @@
-"""Find and run external programs: no shell, nothing left running, and the program's own words in every error."""
+"""Find and run external programs: no shell, nothing left running, the program's own words in every error."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def run_tool(
 ) -> CompletedRun:
     """Run a program to its end and return what it said.
 
-    The program gets its own process group and no input; when the time is up, or the caller is interrupted, the whole
-    group is ended, so no simulator keeps running behind the user's back.
+    The program gets its own process group and no input; when the time is up, or the caller is interrupted,
+    the whole group is ended, so no simulator keeps running behind the back of the user.
 
     Args:
         args: the program and its arguments; no shell reads them.
@@ -135,7 +135,8 @@ def run_tool(
         stdout, stderr = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         stdout, stderr = _end_group(process)
-        raise _failure(command, cwd, f"took longer than {timeout_s:g} s and was ended", stdout, stderr) from None
+        how = f"took longer than {timeout_s:g} s and was ended"
+        raise _failure(command, cwd, how, stdout, stderr) from None
     except BaseException:  # Ctrl-C included: nothing may stay behind
         _end_group(process)
         raise
