@@ -1,0 +1,159 @@
+"""From a composed configuration to objects, and from whatever goes wrong to one message."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.errors import HydraException, InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_neuro.data.module import ValuesModule
+from lightning_neuro.errors import ConfigError, NeuroError
+
+_Rule = tuple[Callable[[Any], bool], str, str]
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# key: what must hold, in words, an example
+RULES: dict[str, _Rule] = {
+    "seed": (lambda v: _whole(v) and 0 <= v < 2**32, "an integer from 0 to 2^32 - 1", "0"),
+    "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
+    "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
+    "model.lr": (lambda v: _number(v) and v > 0, "a number > 0", "0.005"),
+    "model.dt": (lambda v: _number(v) and v > 0, "seconds > 0", "1e-3"),
+    "data.batch_size": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "64"),
+    "data.eval_batch_size": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "1024"),
+    "data.coding.steps": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "16"),
+}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_config(cfg: DictConfig) -> None:
+    """Check what would otherwise fail deep inside a library.
+
+    Raises:
+        ConfigError: a value has the wrong type or range, or the checkpoint to resume from does not exist.
+    """
+    for key, (holds, needed, example) in RULES.items():
+        value = OmegaConf.select(cfg, key, default=None)
+        if value is not None and not holds(value):
+            raise ConfigError(
+                f"{key}={value} must be {needed}", where=key, why=f"it is {type(value).__name__} '{value}'",
+                next_command=f"{key}={example}",
+            )  # fmt: skip
+    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
+        raise ConfigError(
+            f"no checkpoint '{cfg.ckpt_path}'", where="ckpt_path", why="a run resumes from a file",
+            next_command="ckpt_path=outputs/latest/last.ckpt",
+        )  # fmt: skip
+
+
+def build_data(cfg: DictConfig) -> ValuesModule:
+    """Return the data module with its data read, so that missing files are found before training starts."""
+    data = create(cfg.data, "data")
+    data.setup()
+    return data
+
+
+def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
+    """Return the model, its first and last layer size filled from the data where they are null."""
+    layers = list(OmegaConf.select(cfg, "model.layers", default=[]))
+    if not layers:
+        return create(cfg.model, "model")
+    fill = {0: math.prod(data.input_shape), len(layers) - 1: data.classes}
+    filled = [fill.get(i) if size is None else size for i, size in enumerate(layers)]
+    for index, size in fill.items():
+        if filled[index] != size:
+            raise ConfigError(
+                f"layers {filled} do not fit the data: layer {index} needs {size}", where="model.layers",
+                why=f"the data have {fill[0]} inputs and {data.classes} classes",
+                next_command="model.layers='[null,128,null]'",
+            )  # fmt: skip
+    return create(cfg.model, "model", layers=filled)
+
+
+def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    """Return the callbacks in the order of the configuration."""
+    entries: Mapping[str, Any] = cfg.get("callbacks") or {}
+    return [create(entry, f"callbacks.{name}") for name, entry in entries.items() if entry is not None]
+
+
+_PIP = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb"}
+
+
+def build_logger(cfg: DictConfig) -> Any:
+    """Return the logger.
+
+    Raises:
+        ConfigError: its package is not installed.
+    """
+    if cfg.get("logger") is None:
+        return False
+    package = _PIP.get(cfg.logger._target_.rsplit(".", 1)[-1])
+    if package and find_spec(package) is None:
+        raise ConfigError(
+            f"logger needs the package '{package}'", where="logger", why="it is not installed",
+            next_command=f"pip install {package}   (or logger=csv)",
+        )  # fmt: skip
+    return create(cfg.logger, "logger")
+
+
+def build_trainer(cfg: DictConfig, callbacks: list[pl.Callback], logger: Any) -> pl.Trainer:
+    """Return the trainer."""
+    return create(cfg.trainer, "trainer", callbacks=callbacks, logger=logger)
+
+
+def create(node: DictConfig, where: str, **more: Any) -> Any:
+    """Instantiate ``node._target_`` with plain containers; constructors' complaints become a ConfigError."""
+    try:
+        return instantiate(node, _convert_="all", **more)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, NeuroError):
+            raise cause from None
+        text = str(cause or error).split("\n")[0]
+        raise ConfigError(
+            f"{where} cannot be built: {text}", where=where, why=f"{node.get('_target_')} refused its arguments",
+            next_command="python train.py --cfg job   (shows every key and value)",
+        ) from error  # fmt: skip
+
+
+@contextmanager
+def explain_errors() -> Iterator[None]:
+    """Print a user's mistake as one message and exit with its code; let everything else through."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing half a traceback
+    try:
+        yield
+    except NeuroError as error:
+        _leave(f"{type(error).__name__}: {error}", error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:
+        _leave(short(str(error)), 2)
+
+
+def short(text: str) -> str:
+    """Return Hydra's message without its advice about search paths and object types."""
+    cut = text.split("\nConfig search path")[0]
+    noise = ("full_key:", "object_type=", "reference_type=")
+    lines = [line for line in cut.splitlines() if line.strip() and not line.strip().startswith(noise)]
+    return "\n".join(["ConfigError: " + lines[0], *lines[1:]]) if lines else "ConfigError"
+
+
+def _leave(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)

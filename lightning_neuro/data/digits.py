@@ -1,0 +1,53 @@
+"""The default data set: 1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn (UCI, CC BY 4.0).
+
+A fifth of each class is the test set; ``val_share`` of the rest is held out to choose the best epoch. The split
+depends on ``split_seed`` alone, not on ``seed``: resuming or repeating with another seed never trains on test data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lightning_neuro.data.coding import Coding
+from lightning_neuro.data.module import ValuesModule, stratified
+from lightning_neuro.data.samples import Samples
+
+TEST_SHARE = 0.2
+
+
+class Digits(ValuesModule):
+    """8 x 8 digits, 10 classes, grey values 0..16.
+
+    Args:
+        coding: see :class:`Coding`; ``scale`` 16 normalises the grey values.
+        batch_size: training samples per batch.
+        eval_batch_size: samples per validation and test batch.
+        val_share: part of the training samples held out for validation, 0..1.
+        seed: order of training samples.
+        split_seed: which samples are test and validation samples.
+    """
+
+    input_shape = (64,)
+    classes = 10
+
+    def __init__(
+        self, *, coding: Coding | dict[str, Any], batch_size: int, eval_batch_size: int, val_share: float, seed: int,
+        split_seed: int,
+    ) -> None:  # fmt: skip
+        super().__init__(coding=coding, batch_size=batch_size, eval_batch_size=eval_batch_size, seed=seed)
+        self.val_share, self.split_seed = val_share, split_seed
+
+    def read(self) -> dict[str, Samples]:
+        """Return the three splits."""
+        from sklearn.datasets import load_digits  # imported late: takes a second
+
+        values, labels = load_digits(return_X_y=True)
+        everything = Samples(
+            values=values.astype(np.float32), labels=labels.astype(np.int64), ids=np.arange(len(labels))
+        )
+        rest, test = stratified(labels, TEST_SHARE, self.split_seed)
+        kept, val = stratified(labels[rest], self.val_share, self.split_seed)
+        parts = {"train": rest[kept], "val": rest[val], "test": test}
+        return {split: everything.take(index) for split, index in parts.items()}

@@ -1,0 +1,111 @@
+"""What every data module of values shares: splits, loaders, and the recorded evaluation spikes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from lightning_neuro.data.coding import Coding
+from lightning_neuro.data.samples import Augment, EncodedSamples, Samples, evaluation_spikes, loader
+from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.errors import ConfigError
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class ValuesModule(pl.LightningDataModule):
+    """A data set of raw values that are encoded batch by batch.
+
+    Subclasses set ``input_shape`` and ``classes`` and implement :meth:`read`.
+
+    Args:
+        coding: fields of :class:`Coding`, as plain values or built.
+        batch_size: samples per training batch; the last may be smaller.
+        eval_batch_size: samples per validation and test batch.
+        seed: of the order of training samples.
+    """
+
+    input_shape: tuple[int, ...]
+    classes: int
+
+    def __init__(self, *, coding: Coding | dict[str, Any], batch_size: int, eval_batch_size: int, seed: int):
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(
+                    f"{name} {value} is not a positive integer", where=f"data.{name}",
+                    why="a batch holds at least one sample", next_command=f"data.{name}=64",
+                )  # fmt: skip
+        self.coding = coding if isinstance(coding, Coding) else Coding.from_dict(coding)
+        self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self._encoded: dict[str, EncodedSamples] = {}
+
+    @abstractmethod
+    def read(self) -> dict[str, Samples]:
+        """Return the raw samples of "train", "val" and "test"."""
+
+    def augmentation(self) -> Augment | None:
+        """Return what changes training batches, or None."""
+        return None
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the data once, whatever the stage."""
+        if not self._encoded:
+            self._encoded = {
+                split: EncodedSamples(part, self.coding, self.augmentation() if split == "train" else None)
+                for split, part in self.read().items()
+            }
+
+    def samples(self, split: Split) -> Samples:
+        """Return the raw samples of a split."""
+        return self._part(split).samples
+
+    def _part(self, split: str) -> EncodedSamples:
+        if split not in SPLITS:
+            raise ConfigError(
+                f"unknown split '{split}'", where="evaluation_set", why=f"splits are {', '.join(SPLITS)}",
+                next_command='evaluation_set("test", limit=None)',
+            )  # fmt: skip
+        self.setup()
+        return self._encoded[split]
+
+    def evaluation_set(self, split: Split, limit: int | None) -> SpikeSet:
+        """Return the deterministic spikes of a split (the first ``limit`` samples), the same in every session."""
+        samples = self._part(split).samples
+        return evaluation_spikes(samples.take(slice(limit)), self.coding)
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled by (seed, epoch), encoded anew each epoch."""
+        return loader(self._part("train"), self.batch_size, self.seed)
+
+    def val_dataloader(self) -> DataLoader:
+        """In order, evaluation encoding."""
+        return loader(self._part("val"), self.eval_batch_size, None)
+
+    def test_dataloader(self) -> DataLoader:
+        """In order, evaluation encoding."""
+        return loader(self._part("test"), self.eval_batch_size, None)
+
+    predict_dataloader = test_dataloader
+
+
+def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sorted indices (kept, held out) with ``share`` of each class held out (rounded per class).
+
+    Args:
+        labels: [samples] class numbers.
+        share: part of each class to hold out, 0..1.
+        seed: which samples.
+    """
+    generator = np.random.default_rng(seed)
+    held = []
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        held.append(members[: round(share * len(members))])
+    out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), out), out

@@ -1,0 +1,34 @@
+"""Remembers what was logged in each epoch, across resumes, whatever logger is used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+Epoch = dict[str, float]
+
+
+class History(pl.Callback):
+    """Keeps one dictionary of numbers per epoch (``epochs``) and one for the test (``test``)."""
+
+    def __init__(self) -> None:
+        self.epochs: list[Epoch] = []
+        self.test: Epoch = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record training and validation metrics of the epoch."""
+        numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.epochs = [*self.epochs[: trainer.current_epoch], numbers | {"epoch": float(trainer.current_epoch)}]
+
+    def record_test(self, trainer: pl.Trainer) -> None:
+        """Record the metrics of the test that has just ended."""
+        self.test = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epochs so far, for the checkpoint."""
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue the epochs of a checkpoint."""
+        self.epochs = list(state_dict["epochs"])

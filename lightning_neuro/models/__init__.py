@@ -1,0 +1,1 @@
+"""LightningModules; each file opens with the equations of its model."""

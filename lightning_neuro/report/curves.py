@@ -1,0 +1,55 @@
+"""Draws the history of a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+INK, GRID = "#22262b", "#e6e8eb"
+TRAIN, VAL, TEST = "#9aa5b1", "#1f6feb", "#d1495b"
+LAYERS = ("#00798c", "#edae49", "#d1495b", "#66a182", "#6c4f9c", "#2e4057")
+
+
+def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float], path: Path) -> None:
+    """Write a picture of loss, accuracy and spike rates over epochs.
+
+    Args:
+        epochs: one mapping of logged numbers per epoch ("train/loss", "val/accuracy", "val/spike_rate/layer1", ...).
+        test: numbers of the test; may be empty.
+        path: file to write, its suffix chooses the format.
+    """
+    from matplotlib.figure import Figure  # no pyplot: no global state, no display
+
+    figure = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
+    loss, accuracy, activity = figure.subplots(1, 3)
+    _lines(loss, epochs, {"train/loss": ("training", TRAIN), "val/loss": ("validation", VAL)}, "loss")
+    _lines(
+        accuracy, epochs, {"train/accuracy": ("training", TRAIN), "val/accuracy": ("validation", VAL)}, "accuracy (%)", 100
+    )  # fmt: skip
+    if "test/accuracy" in test:
+        value = 100 * test["test/accuracy"]
+        accuracy.axhline(value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %")
+        accuracy.legend(frameon=False, fontsize=8, loc="lower right")
+    rates = sorted(name for name in epochs[-1] if name.startswith("val/spike_rate/"))
+    labels = {name: (name.rsplit("/", 1)[-1].replace("layer", "layer "), LAYERS[i % len(LAYERS)]) for i, name in enumerate(rates)}
+    _lines(activity, epochs, labels, "spikes per neuron and step")
+    activity.set_ylim(bottom=0)
+    figure.savefig(path)
+
+
+def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, factor: float = 1.0) -> None:
+    """Draw one panel: a line per series, only the grid that helps reading values."""
+    for name, (label, color) in series.items():
+        points = [(epoch["epoch"] + 1, factor * epoch[name]) for epoch in epochs if name in epoch]
+        if points:
+            axes.plot(*zip(*points, strict=True), color=color, lw=1.8, label=label, marker="o" if len(points) == 1 else None)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
+    axes.set_xlabel("epoch", fontsize=9, color=INK)
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=8, length=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)

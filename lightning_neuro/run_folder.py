@@ -1,0 +1,91 @@
+"""What a run leaves behind: config.yaml, metrics.json, curves.png, outputs/latest, and a closing table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from lightning_neuro.history import History
+
+Numbers = dict[str, float]
+
+
+def write_config(cfg: DictConfig, folder: Path) -> None:
+    """Write the resolved configuration to ``config.yaml``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def write_metrics(history: History, trainer: pl.Trainer, seconds: float, folder: Path) -> Numbers:
+    """Write ``metrics.json`` and return it: accuracies 0..1, epochs, seconds, spikes per sample."""
+    best = max(history.epochs, key=lambda epoch: epoch.get("val/accuracy", 0.0), default={})
+    numbers = {
+        "test_accuracy": history.test.get("test/accuracy"),
+        "test_loss": history.test.get("test/loss"),
+        "val_accuracy": best.get("val/accuracy"),
+        "epochs": float(trainer.current_epoch),
+        "seconds": seconds,
+        "spikes_per_sample": history.test.get("test/spikes_per_sample", best.get("val/spikes_per_sample")),
+    }
+    metrics = {name: value for name, value in numbers.items() if value is not None}
+    metrics["epochs"] = int(metrics["epochs"])
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def write_curves(history: History, folder: Path) -> None:
+    """Write ``curves.png``; nothing when no epoch was finished."""
+    from lightning_neuro.report.curves import draw_curves  # imported late: matplotlib takes a second
+
+    if history.epochs:
+        draw_curves(history.epochs, history.test, folder / "curves.png")
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``outputs/latest`` point to ``folder``, if it lies below a folder called outputs."""
+    root = next((parent for parent in folder.resolve().parents if parent.name == "outputs"), None)
+    if root is None:
+        return
+    link = root / "latest"
+    try:
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(folder.resolve().relative_to(root), target_is_directory=True)
+    except OSError:
+        pass  # file systems without links: the run folder itself is printed anyway
+
+
+def print_summary(metrics: Numbers, folder: Path) -> None:
+    """Print the numbers of the run and the next command."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    shown = _relative(folder)
+    rows = {
+        "test accuracy": _percent(metrics.get("test_accuracy")),
+        "validation accuracy": _percent(metrics.get("val_accuracy")),
+        "epochs": str(metrics["epochs"]),
+        "training time": f"{metrics['seconds']:.1f} s",
+        "spikes per sample": f"{metrics['spikes_per_sample']:.0f}" if "spikes_per_sample" in metrics else None,
+        "run folder": shown,
+        "next": f"deploy {shown}/best.ckpt target=fpga",
+    }
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(f"[bold]{name}[/]", value)
+    console = Console()
+    console.print(table, soft_wrap=True)
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{100 * value:.2f} %"
+
+
+def _relative(folder: Path) -> str:
+    try:
+        return str(folder.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)

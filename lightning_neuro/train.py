@@ -1,0 +1,80 @@
+"""Training, from a configuration to a run folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from lightning_neuro import run_folder
+from lightning_neuro.config import (
+    build_callbacks,
+    build_data,
+    build_logger,
+    build_model,
+    build_trainer,
+    check_config,
+    explain_errors,
+)
+from lightning_neuro.history import History
+from lightning_neuro.quiet import quiet
+
+
+def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """Train, test and write the run folder; returns the numbers in ``metrics.json``.
+
+    Args:
+        cfg: composed ``conf/train.yaml``.
+        folder: run folder, created if need be.
+
+    Raises:
+        NeuroError: anything the user can mend.
+    """
+    check_config(cfg)
+    quiet()
+    pl.seed_everything(cfg.seed, verbose=False)
+    run_folder.write_config(cfg, folder)
+
+    data = build_data(cfg)
+    model = build_model(cfg, data)
+    history = History()
+    trainer = build_trainer(cfg, [*build_callbacks(cfg), history], build_logger(cfg))
+
+    start = time.perf_counter()
+    trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    seconds = time.perf_counter() - start
+    if cfg.test:
+        trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
+        history.record_test(trainer)
+
+    metrics = run_folder.write_metrics(history, trainer, seconds, folder)
+    run_folder.write_curves(history, folder)
+    run_folder.point_latest(folder)
+    run_folder.print_summary(metrics, folder)
+    return metrics
+
+
+def best_checkpoint(trainer: pl.Trainer) -> str | None:
+    """Return the path of the best checkpoint, or None (the weights in memory) when nothing was saved."""
+    checkpoint = trainer.checkpoint_callback
+    return getattr(checkpoint, "best_model_path", "") or None
+
+
+@hydra.main(config_path="pkg://lightning_neuro.conf", config_name="train", version_base="1.3")
+def _job(cfg: DictConfig) -> float:
+    metrics = train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    return metrics.get("test_accuracy", metrics.get("val_accuracy", 0.0))
+
+
+def main() -> None:
+    """Run ``train`` with the command line's overrides; a user's mistake prints one message and exits with 2."""
+    with explain_errors():
+        _job()
+
+
+if __name__ == "__main__":
+    main()
