@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,43 +63,61 @@ class QuantizeSpec:
                 )
 
 
-def quantize(
-    graph: HardwareGraph, spec: QuantizeSpec, *, membrane_range: dict[str, float] | None = None
-) -> HardwareGraph:
-    """Round a float graph to integers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formats:
+    """Number formats of one population and of the weights into it."""
+
+    weight: Format
+    state: Format
+
+
+def choose_formats(
+    graph: HardwareGraph, spec: QuantizeSpec, *, membrane_range: Mapping[str, float]
+) -> dict[str, Formats]:
+    """Formats of every population, by name.
 
     Args:
         graph: graph in real numbers.
         spec: widths.
         membrane_range: largest |membrane| of read-out populations (no threshold) seen on calibration data, in
-            model units; without it a worst case is used, which costs resolution.
+            model units; where it is missing a worst case is used, which costs resolution.
+    """
+    return {
+        p.name: _formats(p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name))
+        for p in graph.populations
+    }
+
+
+def quantize(graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: int) -> HardwareGraph:
+    """Round a float graph to integers.
+
+    Args:
+        graph: graph in real numbers.
+        formats: of every population.
+        leak_bits: largest shift of a leak.
 
     Returns:
         The same network with raw integers and formats; real values of weights become the rounded ones.
     """
-    ranges = membrane_range or {}
     populations, projections = [], []
     for population in graph.populations:
-        incoming = graph.into(population.name)
-        weight_format, state_format = choose_formats(
-            population, incoming, spec, graph.steps, ranges.get(population.name)
-        )
-        rounded = [_round_projection(p, weight_format) for p in incoming]
+        chosen = formats[population.name]
+        rounded = [_round_projection(p, chosen.weight) for p in graph.into(population.name)]
         projections += rounded
-        populations.append(_round_population(population, rounded, spec, weight_format, state_format))
+        populations.append(_round_population(population, rounded, leak_bits, chosen))
     order = {p.name: k for k, p in enumerate(graph.projections)}
     projections.sort(key=lambda p: order[p.name])
     return dataclasses.replace(graph, populations=tuple(populations), projections=tuple(projections))
 
 
-def choose_formats(
+def _formats(
     population: Population,
     incoming: tuple[Projection, ...],
     spec: QuantizeSpec,
     steps: int | None,
     membrane_range: float | None,
-) -> tuple[Format, Format]:
-    """Weight and membrane formats of one population.
+) -> Formats:
+    """Formats of one population.
 
     The weight LSB minimises the squared rounding error (clipping included); it grows when the membrane could
     not hold ``LEAST_HEADROOM`` thresholds otherwise. The membrane LSB is ``weight_lsb / 2**g`` with the largest
@@ -110,7 +129,10 @@ def choose_formats(
     lsb = max(best_lsb(weights, spec.weight_bits), least / (half_range - 1))
     guard = max(0, math.floor(math.log2(half_range * lsb / reach))) if reach > 0 else 0
     guard = min(guard, 15)
-    return Format(bits=spec.weight_bits, lsb=lsb), Format(bits=spec.state_bits, lsb=lsb / 2.0**guard)
+    return Formats(
+        weight=Format(bits=spec.weight_bits, lsb=lsb),
+        state=Format(bits=spec.state_bits, lsb=lsb / 2.0**guard),
+    )
 
 
 def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
@@ -162,24 +184,21 @@ def _round_projection(projection: Projection, format: Format) -> Projection:
 
 
 def _round_population(
-    population: Population,
-    incoming: list[Projection],
-    spec: QuantizeSpec,
-    weight_format: Format,
-    state_format: Format,
+    population: Population, incoming: list[Projection], leak_bits: int, formats: Formats
 ) -> Population:
+    weight_format, state_format = formats.weight, formats.state
     # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
     bias = round_half_even(population.bias.real / weight_format.lsb) << guard
     neuron = population.neuron
     assert not isinstance(neuron, FirstSpike)
     constants = {
-        "leak_mem": _round_leak(neuron.leak_mem, spec.leak_bits),
+        "leak_mem": _round_leak(neuron.leak_mem, leak_bits),
         "threshold": _round_constant(neuron.threshold, state_format),
         "v_reset": _round_constant(neuron.v_reset, state_format),
     }
     if isinstance(neuron, CubaLif):
-        constants["leak_syn"] = _round_leak(neuron.leak_syn, spec.leak_bits)
+        constants["leak_syn"] = _round_leak(neuron.leak_syn, leak_bits)
         bits = current_bits(incoming, bias, guard, constants["leak_syn"])
         rounded: Lif | CubaLif = dataclasses.replace(
             neuron, **constants, current_format=Format(bits=bits, lsb=state_format.lsb)

@@ -1,0 +1,47 @@
+"""Round the trained network to integers when training ends, and say what that costs."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_info
+from typing_extensions import override
+
+from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
+from lightning_neuro.graph.quantize import QuantizeSpec
+
+
+class Quantize(pl.Callback):
+    """Add integer weights and number formats to the best and the last checkpoint at the end of ``fit``.
+
+    Lightning calls ``on_fit_end`` after the last checkpoint was written, so the files themselves are rewritten, each
+    in one move. Training is not touched.
+
+    Args:
+        weight_bits: bits of a weight, sign included, 2..16.
+        state_bits: bits of a membrane, sign included, 4..32.
+        leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16.
+
+    Attributes:
+        result: accuracies of the best checkpoint after ``fit``; None before.
+
+    Raises:
+        ConfigError: a width is out of range.
+
+    Example:
+        >>> Quantize(weight_bits=4).spec.weight_bits
+        4
+    """
+
+    def __init__(self, weight_bits: int = 6, state_bits: int = 12, leak_bits: int = 8) -> None:
+        self.spec = QuantizeSpec(weight_bits=weight_bits, state_bits=state_bits, leak_bits=leak_bits)
+        self.result: QuantizedResult | None = None
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        best, *others = checkpoint_files(trainer)
+        self.result = quantize_checkpoint(best, self.spec)
+        for path in others:
+            quantize_checkpoint(path, self.spec)
+        rank_zero_info(f"quantised {best}: {self.result}")

@@ -1,0 +1,150 @@
+"""Evaluation and calibration spikes for the checkpoint: from our data modules, or recorded at anybody's first layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from lightning_neuro.checkpoint import InputSets
+from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.calibrate import CALIBRATION_SAMPLES
+from lightning_neuro.graph.export import Description, describe, sample_of
+from lightning_neuro.graph.hardware_graph import ReadoutKind
+
+TRACE_SAMPLES = 24  # enough to see every layer spike; small enough to run at every save
+RECORDED_SAMPLES = 512  # of a foreign data loader
+
+
+@runtime_checkable
+class Encoded(Protocol):
+    """A data module that keeps its evaluation encoding, as ours do."""
+
+    coding: Any
+
+    def evaluation_set(self, split: str, limit: int | None) -> SpikeSet:
+        """Deterministic spikes of a split."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Semantics:
+    """What a torch module may not say about itself; None means: look for it, else assume and say so."""
+
+    dt_s: float | None
+    readout: ReadoutKind | None
+
+
+def collect_inputs(trainer: pl.Trainer, module: pl.LightningModule) -> InputSets:
+    """Evaluation inputs of a run, the same at every later check.
+
+    Raises:
+        ConfigError: there is no data loader to take samples from.
+    """
+    data = getattr(trainer, "datamodule", None)
+    if isinstance(data, Encoded):
+        return InputSets(
+            evaluation=data.evaluation_set("test", None),
+            calibration=data.evaluation_set("train", CALIBRATION_SAMPLES),
+            coding=data.coding.to_dict(),
+        )
+    evaluation = record_inputs(module, _loader(trainer), RECORDED_SAMPLES)
+    calibration = SpikeSet(
+        spikes=evaluation.spikes[:CALIBRATION_SAMPLES], labels=evaluation.labels[:CALIBRATION_SAMPLES]
+    )
+    return InputSets(evaluation=evaluation, calibration=calibration, coding={})
+
+
+def describe_module(
+    trainer: pl.Trainer, module: pl.LightningModule, semantics: Semantics, coding: dict[str, str | int | float]
+) -> Description:
+    """Trace a LightningModule on one batch and write it as NIR (see ``export.describe``)."""
+    data = getattr(trainer, "datamodule", None)
+    if isinstance(data, Encoded):
+        sample = torch.from_numpy(data.evaluation_set("val", TRACE_SAMPLES).spikes)
+    else:
+        sample = sample_of(next(iter(_loader(trainer))), TRACE_SAMPLES)
+    return describe_on(module, sample, semantics, coding)
+
+
+def describe_on(
+    module: nn.Module, sample: Tensor, semantics: Semantics, coding: dict[str, str | int | float]
+) -> Description:
+    """Trace a module on a given sample; one sample fewer when samples and steps could be taken for each other."""
+    dt_s = semantics.dt_s if semantics.dt_s is not None else _attribute(module, "dt")
+    readout = semantics.readout
+    if readout is None and isinstance(getattr(module, "readout", None), str):
+        readout = ReadoutKind(module.readout)
+    with torch.random.fork_rng(devices=[]):
+        sample = _on_device(module, sample)
+        described = describe(module, lambda: module(sample), dt_s=dt_s, readout=readout, coding=coding)
+        if described.raster.shape[0] == described.raster.shape[1] and len(sample) > 1:
+            fewer = sample[:-1]
+            described = describe(module, lambda: module(fewer), dt_s=dt_s, readout=readout, coding=coding)
+    return described
+
+
+def record_inputs(module: nn.Module, loader: Iterable[object], limit: int) -> SpikeSet:
+    """Run a module over a data loader and keep what reaches its first layer, with the labels.
+
+    Args:
+        module: anybody's module; called with the first element of each batch.
+        loader: yields (inputs, labels).
+        limit: samples at most.
+    """
+    spikes, labels, count = [], [], 0
+    for batch in loader:
+        sample = sample_of(batch, limit - count)
+        described = describe_on(module, sample, Semantics(dt_s=None, readout=None), {})
+        spikes.append(described.raster)
+        labels.append(_labels_of(batch, len(described.raster)))
+        count += len(described.raster)
+        if count >= limit:
+            break
+    return SpikeSet(spikes=np.concatenate(spikes), labels=np.concatenate(labels))
+
+
+def _labels_of(batch: object, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Class numbers of a batch, -1 where there are none."""
+    labels = batch[1] if isinstance(batch, list | tuple) and len(batch) > 1 else None
+    if isinstance(labels, Tensor) and labels.ndim == 1 and not labels.is_floating_point():
+        return labels[:count].cpu().numpy().astype(np.int64)
+    return np.full(count, -1, np.int64)
+
+
+def _attribute(module: nn.Module, name: str) -> float | None:
+    value = getattr(getattr(module, "hparams", None), name, None)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _on_device(module: nn.Module, sample: Tensor) -> Tensor:
+    first = next(iter(module.parameters()), None)
+    return sample if first is None else sample.to(first.device)
+
+
+def _loader(trainer: pl.Trainer) -> Iterable[object]:
+    """The test, validation or training loader of a trainer, the first there is."""
+    sources: list[Callable[[], object]] = []
+    data = getattr(trainer, "datamodule", None)
+    if data is not None:
+        sources += [data.test_dataloader, data.val_dataloader]
+    sources += [lambda: trainer.test_dataloaders, lambda: trainer.val_dataloaders, lambda: trainer.train_dataloader]
+    for source in sources:
+        try:
+            loader = source()
+        except Exception:  # a LightningDataModule raises MisconfigurationException where a loader is not defined
+            continue
+        if loader is not None:
+            return loader[0] if isinstance(loader, list | tuple) else loader  # type: ignore[return-value]
+    raise ConfigError(
+        "no data loader to take evaluation samples from",
+        where="Trainer",
+        why="the checkpoint carries samples, so that every artefact can be checked on the same spikes",
+        next_command="pass val_dataloaders= or a datamodule to trainer.fit",
+    )

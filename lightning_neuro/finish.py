@@ -1,0 +1,137 @@
+"""What happens to a checkpoint when training ends: integers are added, NIR is written and proved."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import nir
+import pytorch_lightning as pl
+
+from lightning_neuro.checkpoint import KEY, from_plain, load_checkpoint, load_record, write_checkpoint
+from lightning_neuro.collect import Semantics, describe_module
+from lightning_neuro.errors import ConfigError, NirError
+from lightning_neuro.graph.calibrate import quantize_network
+from lightning_neuro.graph.compare import Comparison
+from lightning_neuro.graph.evaluate import accuracy
+from lightning_neuro.graph.export import read_back
+from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.graph.quantize import QuantizeSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedResult:
+    """Accuracy of a network before and after rounding, by the golden model on the evaluation samples.
+
+    Args:
+        float_: share right in real arithmetic; None without labels.
+        quantized: share right in integers; None without labels or with analog inputs.
+        samples: how many.
+    """
+
+    float_: float | None
+    quantized: float | None
+    samples: int
+
+
+def checkpoint_files(trainer: pl.Trainer) -> tuple[Path, ...]:
+    """Best checkpoint first, then the last; files that exist.
+
+    Raises:
+        ConfigError: the trainer saved no checkpoint.
+    """
+    callback = trainer.checkpoint_callback
+    names = [getattr(callback, "best_model_path", ""), getattr(callback, "last_model_path", "")]
+    files = tuple(dict.fromkeys(Path(name) for name in names if name and Path(name).is_file()))
+    if not files:
+        raise ConfigError(
+            "the run saved no checkpoint",
+            where="Trainer",
+            why="quantisation, export and deployment start from a checkpoint",
+            next_command="Trainer(enable_checkpointing=True), or add a ModelCheckpoint callback",
+        )
+    return files
+
+
+def quantize_checkpoint(path: Path, spec: QuantizeSpec) -> QuantizedResult:
+    """Add integer weights and formats to a checkpoint and measure what rounding costs.
+
+    Args:
+        path: checkpoint written with the ParameterBuffers callback; replaced in one move.
+        spec: widths.
+    """
+    checkpoint = load_checkpoint(path)
+    if KEY not in checkpoint:
+        load_record(path)  # raises the explanation
+    record = from_plain(checkpoint[KEY], str(path))
+    graph = lower(record.graph, record.metadata)
+    quantized, stored = quantize_network(graph, spec, record.calibration)
+    checkpoint[KEY]["quantized"] = stored.to_plain()
+    write_checkpoint(checkpoint, path)
+    inputs = record.evaluation
+    if inputs is None:
+        return QuantizedResult(float_=None, quantized=None, samples=0)
+    spiking = inputs.spikes.dtype.kind == "u"
+    return QuantizedResult(
+        float_=accuracy(graph, inputs, "real"),
+        quantized=accuracy(quantized, inputs, "fixed") if spiking else None,
+        samples=len(inputs),
+    )
+
+
+def export_checkpoint(
+    path: Path, out: Path, trainer: pl.Trainer, module: pl.LightningModule, semantics: Semantics
+) -> Comparison:
+    """Write a checkpoint's network as NIR, read the file back, and compare its spikes with torch's.
+
+    The module gets the checkpoint's weights for the comparison and its own back afterwards. The file appears only
+    when every spike agreed.
+
+    Args:
+        path: checkpoint.
+        out: NIR file to write.
+        trainer, module: the run; one of its batches is compared.
+        semantics: dt and read-out that the module does not state.
+
+    Raises:
+        NirError: torch and the file disagree about a spike.
+    """
+    record = load_record(path)
+    own = {name: value.clone() for name, value in module.state_dict().items()}
+    try:
+        module.load_state_dict(load_checkpoint(path)["state_dict"])
+        description = describe_module(trainer, module, semantics, dict(record.metadata.coding))
+    finally:
+        module.load_state_dict(own)
+    temporary = out.with_name(f".{out.name}.partial")
+    try:
+        nir.write(temporary, description.graph)
+        graph, metadata = read_nir(temporary, dt_s=None)
+        comparison = read_back(lower(graph, metadata), description)
+        _require_equal(comparison, out)
+        os.replace(temporary, out)
+    except OSError as error:
+        raise NirError(
+            "the NIR file could not be written",
+            where=str(out),
+            why=str(error),
+            next_command="free some disk space or choose another folder",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return comparison
+
+
+def _require_equal(comparison: Comparison, out: Path) -> None:
+    if comparison.mismatches:
+        raise NirError(
+            f"the exported network does not repeat the spikes of the trained one: {comparison}",
+            where=str(out),
+            why="something in forward() is not in its layers (operations between layers, skip connections, state "
+            "carried over), or a library does something NIR cannot say (snnTorch's reset_delay=False with "
+            'reset_mechanism="subtract" spikes differently above twice the threshold)',
+            next_command="use a plain chain of Linear and LIF layers; with snnTorch reset_delay=True or reset zero",
+        )
+

@@ -1,0 +1,45 @@
+"""Quantise with data: membrane ranges of read-outs are taken from a calibration run of the float graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.graph import golden
+from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind
+from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.stored import StoredQuantization
+
+CALIBRATION_SAMPLES = 256
+
+
+def quantize_network(
+    graph: HardwareGraph, spec: QuantizeSpec, calibration: SpikeSet | None
+) -> tuple[HardwareGraph, StoredQuantization]:
+    """Choose formats and round a float graph.
+
+    Args:
+        graph: graph in real numbers.
+        spec: widths.
+        calibration: input samples for the ranges of read-out membranes; None uses worst cases.
+
+    Returns:
+        The quantised graph and what to store so that it can be repeated without the data.
+    """
+    formats = choose_formats(graph, spec, membrane_range=readout_ranges(graph, calibration))
+    quantized = quantize(graph, formats, spec.leak_bits)
+    return quantized, StoredQuantization.of(quantized, spec, formats)
+
+
+def readout_ranges(graph: HardwareGraph, calibration: SpikeSet | None) -> dict[str, float]:
+    """Largest |membrane| of every population without reset, in model units."""
+    names = [
+        p.name
+        for p in graph.populations
+        if not isinstance(p.neuron, FirstSpike) and p.neuron.reset.kind is ResetKind.NONE
+    ]
+    if calibration is None or not names:
+        return {}
+    spikes = calibration.spikes[:CALIBRATION_SAMPLES]
+    recording = golden.run(graph, spikes, arithmetic="real", record=True)
+    return {name: float(np.abs(recording.membrane[name]).max(initial=0.0)) for name in names}

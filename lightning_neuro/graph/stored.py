@@ -1,0 +1,77 @@
+"""Quantisation as a checkpoint keeps it: widths, scales and the integer weights themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.quantize import Formats, QuantizeSpec, quantize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredQuantization:
+    """Formats chosen once, so that every later use rounds to the same integers.
+
+    Args:
+        spec: widths that were asked for.
+        formats: of every population, by name.
+        weights: raw integer weights by projection name, [post, pre].
+    """
+
+    spec: QuantizeSpec
+    formats: Mapping[str, Formats]
+    weights: Mapping[str, NDArray[np.int64]]
+
+    @staticmethod
+    def of(graph: HardwareGraph, spec: QuantizeSpec, formats: Mapping[str, Formats]) -> StoredQuantization:
+        """Take the integers from a quantised graph."""
+        weights = {p.name: p.connection.weight.integers() for p in graph.projections}
+        return StoredQuantization(spec=spec, formats=formats, weights=weights)
+
+    def apply(self, graph: HardwareGraph) -> HardwareGraph:
+        """Quantise a float graph with the stored formats.
+
+        Raises:
+            ValueError: the stored integers are not what the float weights round to.
+        """
+        quantized = quantize(graph, self.formats, self.spec.leak_bits)
+        for projection in quantized.projections:
+            if not np.array_equal(projection.connection.weight.integers(), self.weights[projection.name]):
+                raise ValueError(f"stored integers of {projection.name!r} do not belong to its float weights")
+        return quantized
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values and tensors."""
+        return {
+            "weight_bits": self.spec.weight_bits,
+            "state_bits": self.spec.state_bits,
+            "leak_bits": self.spec.leak_bits,
+            "lsb": {name: [f.weight.lsb, f.state.lsb] for name, f in self.formats.items()},
+            "weights": {
+                name: torch.from_numpy(raw.astype(np.int8 if self.spec.weight_bits <= 8 else np.int32))
+                for name, raw in self.weights.items()
+            },
+        }
+
+    @staticmethod
+    def from_plain(values: Mapping[str, Any]) -> StoredQuantization:
+        """Rebuild what ``to_plain`` wrote."""
+        spec = QuantizeSpec(
+            weight_bits=values["weight_bits"], state_bits=values["state_bits"], leak_bits=values["leak_bits"]
+        )
+        formats = {
+            name: Formats(
+                weight=Format(bits=spec.weight_bits, lsb=float(weight_lsb)),
+                state=Format(bits=spec.state_bits, lsb=float(state_lsb)),
+            )
+            for name, (weight_lsb, state_lsb) in values["lsb"].items()
+        }
+        weights = {name: raw.numpy().astype(np.int64) for name, raw in values["weights"].items()}
+        return StoredQuantization(spec=spec, formats=formats, weights=weights)

@@ -1,0 +1,1 @@
+"""Hardware targets: each a folder with constraints, a writer and a proof."""
