@@ -31,4 +31,5 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue the epochs of a checkpoint."""
-        self.epochs = list(state_dict["epochs"])
+        if len(state_dict["epochs"]) > len(self.epochs):  # testing the best checkpoint restores an earlier state
+            self.epochs = list(state_dict["epochs"])

@@ -116,7 +116,7 @@ def _library(name: str) -> Callable[[int, float, str, NeuronOptions], nn.Module]
         from lightning_neuro.neurons import libraries  # imported late: the libraries take seconds
 
         arguments: dict[str, Any] = {
-            "beta": beta, "alpha": options.alpha, "threshold": options.threshold, "reset": reset,
+            "beta": beta, "alpha": options.alpha, "threshold": options.threshold, "dt": options.dt, "reset": reset,
             "reset_delay": options.reset_delay, "learn_beta": options.learn_beta, "learn_alpha": options.learn_alpha,
             "learn_threshold": options.learn_threshold, "beta_constraint": options.beta_constraint,
             "surrogate": options.surrogate, "surrogate_slope": options.surrogate_slope,
