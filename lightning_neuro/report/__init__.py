@@ -1,7 +1,7 @@
 """What a deployment proved, and the three ways to show it: terminal, JSON and HTML.
 
-The data and its JSON form are exported here; ``report.terminal``, ``report.html`` and ``report.plots`` are imported
-by name, because they load rich, Jinja2 and matplotlib.
+The data and its JSON form are exported here; ``report.terminal``, ``report.html`` and ``report.plots`` are
+imported by name, because they load rich, Jinja2 and matplotlib.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from lightning_neuro.report.model import (
     GraphSummary,
     Outcome,
     Plain,
+    Plot,
     PopulationSummary,
     Report,
     Source,
@@ -25,6 +26,7 @@ __all__ = [
     "GraphSummary",
     "Outcome",
     "Plain",
+    "Plot",
     "PopulationSummary",
     "Report",
     "Source",

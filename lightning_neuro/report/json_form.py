@@ -71,7 +71,8 @@ def plain(value: object) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    raise TypeError(f"a report cannot hold {type(value).__name__} {value!r}; give a number, text, list or mapping")
+    kind = type(value).__name__
+    raise TypeError(f"a report cannot hold {kind} {value!r}; give a number, text, list or mapping")
 
 
 def from_json(text: str) -> Report:
@@ -102,6 +103,7 @@ def from_json(text: str) -> Report:
 def _read(document: dict[str, Any]) -> Report:
     accuracy = dict(document["accuracy"])
     graph = document["graph"]
+    checks = (Check(**{**check, "outcome": Outcome(check["outcome"])}) for check in document["checks"])
     return Report(
         target=document["target"],
         source=Source(**document["source"]),
@@ -110,7 +112,7 @@ def _read(document: dict[str, Any]) -> Report:
             populations=tuple(PopulationSummary(**population) for population in graph["populations"]),
         ),
         accuracy=Accuracy(float_=accuracy.pop("float"), **accuracy),
-        checks=tuple(Check(**{**check, "outcome": Outcome(check["outcome"])}) for check in document["checks"]),
+        checks=tuple(checks),
         resources=dict(document["resources"]),
         assumptions=tuple(document["assumptions"]),
         seconds=dict(document["seconds"]),

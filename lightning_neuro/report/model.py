@@ -119,6 +119,21 @@ class GraphSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """A picture for the page.
+
+    Args:
+        title: a few words.
+        png: the picture, PNG.
+        caption: one or two sentences that say what is to be seen; also the text for those who cannot see it.
+    """
+
+    title: str
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything a deployment found out.
 
@@ -128,7 +143,7 @@ class Report:
         graph: the network as the hardware has it.
         accuracy: accuracy of each form of the network.
         checks: every check, in the order in which they ran.
-        resources: what the artefact costs, in the target's own terms: plain values, lists or mappings of them.
+        resources: what the artefact costs, in the target's terms: plain values, lists or mappings of them.
         assumptions: sentences the reader has to accept for the numbers to hold.
         seconds: wall time in seconds by activity.
     """

@@ -1,0 +1,46 @@
+import doctest
+import math
+
+import numpy as np
+import pytest
+
+from lightning_neuro import tools
+from lightning_neuro.report import json_form, wording
+from lightning_neuro.report.wording import duration, engineering, flat, number
+
+
+@pytest.mark.parametrize("module", [wording, json_form, tools])
+def test_examples_in_the_docstrings_are_true(module: object) -> None:
+    result = doctest.testmod(module)  # type: ignore[arg-type]
+    assert result.attempted > 0 and result.failed == 0
+
+
+@pytest.mark.parametrize("value", [None, math.nan, np.float32("nan"), math.inf])
+def test_unknown_number_is_a_dash(value: object) -> None:
+    assert number(value) == "\N{EN DASH}"
+
+
+def test_numbers_of_numpy_read_like_numbers_of_python() -> None:
+    assert number(np.int64(92565)) == number(92565) == "92,565"
+    assert number(np.array([1, 2])) == "1, 2"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 ms"), (0.9996, "1.0 s"), (59.96, "1 min 0 s"), (3599.6, "60 min 0 s")]
+)
+def test_duration_never_shows_sixty_seconds(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-12, "0.001 ns"), (999.0, "999 s"), (-2e-3, "-2 ms"), (math.nan, "\N{EN DASH}")]
+)
+def test_engineering_covers_the_edges(value: float, text: str) -> None:
+    assert engineering(value, "s") == text
+
+
+def test_units_are_taken_from_keys_at_any_depth() -> None:
+    assert dict(flat({"fpga": {"clock_hz": 1e8, "latency_s": 2.5e-5}})) == {
+        "fpga clock": "100 MHz",
+        "fpga latency": "25 µs",
+    }
