@@ -1,6 +1,6 @@
 """The default data set: 1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn (UCI, CC BY 4.0).
 
-A fifth of each class is the test set; ``val_share`` of the rest is held out to choose the best epoch. The split
+A fifth of the samples (360, stratified) is the test set; ``val_share`` of the rest is held out to choose the best epoch. The split
 depends on ``split_seed`` alone, not on ``seed``: resuming or repeating with another seed never trains on test data.
 """
 
@@ -14,7 +14,7 @@ from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.module import ValuesModule, stratified
 from lightning_neuro.data.samples import Samples
 
-TEST_SHARE = 0.2
+TEST_SAMPLES = 360
 
 
 class Digits(ValuesModule):
@@ -47,7 +47,7 @@ class Digits(ValuesModule):
         everything = Samples(
             values=values.astype(np.float32), labels=labels.astype(np.int64), ids=np.arange(len(labels))
         )
-        rest, test = stratified(labels, TEST_SHARE, self.split_seed)
-        kept, val = stratified(labels[rest], self.val_share, self.split_seed)
+        rest, test = stratified(labels, TEST_SAMPLES, self.split_seed)
+        kept, val = stratified(labels[rest], round(self.val_share * len(rest)), self.split_seed)
         parts = {"train": rest[kept], "val": rest[val], "test": test}
         return {split: everything.take(index) for split, index in parts.items()}

@@ -53,7 +53,7 @@ class Mnist(ValuesModule):
             download(self.root)
         images, labels = read_pair(self.root, "train")
         everything = Samples(values=images, labels=labels, ids=np.arange(len(labels)))
-        kept, val = stratified(labels, self.val_samples / len(labels), self.split_seed)
+        kept, val = stratified(labels, self.val_samples, self.split_seed)
         test_images, test_labels = read_pair(self.root, "test")
         test = Samples(values=test_images, labels=test_labels, ids=np.arange(len(test_labels)) + _TEST_IDS)
         return {"train": everything.take(kept), "val": everything.take(val), "test": test}

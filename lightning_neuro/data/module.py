@@ -94,18 +94,31 @@ class ValuesModule(pl.LightningDataModule):
     predict_dataloader = test_dataloader
 
 
-def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sorted indices (kept, held out) with ``share`` of each class held out (rounded per class).
+def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sorted indices (kept, held out), every class held out in proportion (largest remainders).
 
     Args:
         labels: [samples] class numbers.
-        share: part of each class to hold out, 0..1.
+        held_out: how many samples to hold out, fewer than there are.
         seed: which samples.
+
+    Raises:
+        ConfigError: there are not that many samples.
     """
+    if not 0 <= held_out < len(labels):
+        raise ConfigError(
+            f"cannot hold out {held_out} of {len(labels)} samples", where="data",
+            why="some samples must remain for training", next_command="data.val_share=0.1 or data.val_samples=5000",
+        )  # fmt: skip
     generator = np.random.default_rng(seed)
-    held = []
-    for label in np.unique(labels):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        held.append(members[: round(share * len(members))])
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * (held_out / len(labels))
+    quotas = np.floor(shares).astype(int)
+    most_left = np.argsort(quotas - shares, kind="stable")[: held_out - quotas.sum()]
+    quotas[most_left] += 1
+    held = [
+        generator.permutation(np.flatnonzero(labels == label))[:quota]
+        for label, quota in zip(classes, quotas, strict=True)
+    ]
     out = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), out), out
