@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Array = NDArray[Any]
 INK, QUIET, GRID, ACCENT, WARN = "#22262b", "#9aa5b1", "#e6e8eb", "#1f6feb", "#d1495b"
-COLOURS = ("#00798c", "#b3541e", "#6c4f9c", "#2e6f40", "#d1495b", "#2e4057")  # each readable as thin lines on white
+COLOURS = ("#00798c", "#b3541e", "#6c4f9c", "#2e6f40", "#d1495b", "#2e4057")  # readable as thin lines
 _DPI = 140
 _WIDTH = 5.8  # inches, two of them side by side on a wide page
 _MOST_BARS = 140
@@ -25,7 +26,7 @@ _MOST_TRACES = 10  # more lines than this cannot be told apart
 
 
 def spike_raster(
-    rasters: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], readout: str, label: int | None
+    rasters: Mapping[str, Array], scores: Array, readout: str, label: int | None
 ) -> Plot:
     """Draw one sample's spikes on their way through the network, and what the read-out makes of them.
 
@@ -42,8 +43,9 @@ def spike_raster(
     for row, (name, raster) in enumerate(rasters.items()):
         axes = figure.add_subplot(grid[row, 0])
         _draw_raster(axes, name, raster, COLOURS[row % len(COLOURS)])
-        axes.tick_params(labelbottom=row == len(sizes) - 1)
-    axes.set_xlabel("time step")
+        last = row == len(sizes) - 1
+        axes.tick_params(labelbottom=last)
+        axes.set_xlabel("time step" if last else "")
     _draw_scores(figure.add_subplot(grid[:, 1]), scores, readout, label)
     winner = int(np.argmax(scores))
     told = "" if label is None else f", the label says {label}"
@@ -52,9 +54,9 @@ def spike_raster(
 
 
 def membrane_traces(
-    membrane: NDArray[np.generic],
-    spikes: NDArray[np.generic],
-    threshold: NDArray[np.generic] | None,
+    membrane: Array,
+    spikes: Array,
+    threshold: Array | None,
     population: str,
     unit: str,
 ) -> Plot:
@@ -79,10 +81,9 @@ def membrane_traces(
     if threshold is not None:
         for value in np.unique(threshold[busiest]):
             axes.axhline(float(value), color=INK, linewidth=1, linestyle="--")
-        axes.annotate("threshold", (0, float(threshold[busiest].max())), xytext=(2, 3), color=INK,
-                      textcoords="offset points", fontsize=8)  # fmt: skip
+        _note(axes, "threshold", (0, float(threshold[busiest].max())), (2, 3))
     axes.set(xlabel="time step", ylabel=f"membrane ({unit})")
-    axes.legend(title="neuron", ncols=1, fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(title="neuron", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     left_out = membrane.shape[1] - len(busiest)
     others = f" The {left_out} quieter neurons are left out." if left_out > 0 else ""
     caption = f"Membranes of {population} after the reset of each step; triangles mark spikes.{others}"
@@ -90,7 +91,7 @@ def membrane_traces(
 
 
 def weight_histograms(
-    trained: Mapping[str, NDArray[np.generic]], rounded: Mapping[str, NDArray[np.generic]]
+    trained: Mapping[str, Array], rounded: Mapping[str, Array]
 ) -> Plot:
     """Draw how rounding changed the weights of each layer.
 
@@ -114,7 +115,7 @@ def weight_histograms(
     )  # fmt: skip
 
 
-def activity(rates: Mapping[str, NDArray[np.generic]]) -> Plot:
+def activity(rates: Mapping[str, Array]) -> Plot:
     """Draw how much each layer fires; cost in event-driven hardware is proportional to it.
 
     Args:
@@ -123,13 +124,14 @@ def activity(rates: Mapping[str, NDArray[np.generic]]) -> Plot:
     figure = _figure(_WIDTH, 1.0 + 0.55 * len(rates))
     axes = figure.add_subplot()
     means = [100 * float(np.mean(rate)) for rate in rates.values()]
-    axes.barh(range(len(rates)), means, color=[COLOURS[i % len(COLOURS)] for i in range(len(rates))], height=0.6)
+    colours = [COLOURS[row % len(COLOURS)] for row in range(len(rates))]
+    axes.barh(range(len(rates)), means, color=colours, height=0.6)
     for row, (mean, rate) in enumerate(zip(means, rates.values(), strict=True)):
         note = f"{mean:.1f} %"
         silent, always = int(np.sum(rate <= 0)), int(np.sum(rate >= 1))
         note += f", {silent} of {len(rate)} silent" if silent else ""
         note += f", {always} always firing" if always else ""
-        axes.annotate(note, (mean, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+        _note(axes, note, (mean, row), (4, -3))
     axes.set_yticks(range(len(rates)), list(rates))
     axes.invert_yaxis()
     axes.set(xlabel="spikes per neuron and step (%)", xlim=(0, max([*means, 1e-3]) * 1.45))
@@ -140,37 +142,40 @@ def activity(rates: Mapping[str, NDArray[np.generic]]) -> Plot:
     )  # fmt: skip
 
 
-def cycles_histogram(cycles: NDArray[np.generic], clock_hz: float) -> Plot:
+def cycles_histogram(cycles: Array, clock_hz: float) -> Plot:
     """Draw how many clock cycles the samples took.
 
     Args:
         cycles: measured clock cycles [sample].
         clock_hz: clock the latency is stated at, in hertz.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(_WIDTH, 2.9)
     axes = figure.add_subplot()
     axes.hist(cycles, bins=min(30, max(5, len(cycles) // 2)), color=ACCENT, edgecolor="white", linewidth=0.6)
     median = float(np.median(cycles))
     axes.axvline(median, color=INK, linewidth=1, linestyle="--")
-    axes.annotate(f"median {median:,.0f}", (median, 1), xycoords=("data", "axes fraction"), xytext=(4, -2),
-                  textcoords="offset points", va="top", fontsize=9)  # fmt: skip
+    _note(axes, f"median {median:,.0f}", (median, axes.get_ylim()[1]), (4, -8))
     axes.set(xlabel="clock cycles per sample", ylabel="samples")
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     latency = f"{engineering(median / clock_hz, 's')} at {engineering(clock_hz, 'Hz')}"
-    return _finish(figure, "Cycles per sample", f"Measured in simulation, {len(cycles)} samples; median {latency}.")
+    caption = f"Measured in simulation, {len(cycles)} samples; median {latency}."
+    return _finish(figure, "Cycles per sample", caption)
 
 
-def _draw_raster(axes: Axes, name: str, raster: NDArray[np.generic], colour: str) -> None:
+def _draw_raster(axes: Axes, name: str, raster: Array, colour: str) -> None:
     steps, neurons = np.nonzero(raster)
-    axes.hlines(neurons, steps - 0.4, steps + 0.4, color=colour, linewidth=max(1.0, min(5.0, 100 / raster.shape[1])))
+    thickness = max(1.0, min(5.0, 100 / raster.shape[1]))  # points
+    axes.hlines(neurons, steps - 0.4, steps + 0.4, color=colour, linewidth=thickness)
     axes.set(xlim=(-0.5, len(raster) - 0.5), ylim=(-0.5, raster.shape[1] - 0.5))
     axes.set_title(f"{name}: {raster.shape[1]} neurons, {len(steps)} spikes", loc="left", fontsize=9)
     axes.set_ylabel("neuron")
     axes.grid(visible=False)
 
 
-def _draw_scores(axes: Axes, scores: NDArray[np.generic], readout: str, label: int | None) -> None:
+def _draw_scores(axes: Axes, scores: Array, readout: str, label: int | None) -> None:
     winner = int(np.argmax(scores))
     colours = [QUIET] * len(scores)
     colours[winner] = ACCENT if label is None or winner == label else WARN
@@ -182,12 +187,12 @@ def _draw_scores(axes: Axes, scores: NDArray[np.generic], readout: str, label: i
 
 
 def _draw_weights(
-    axes: Axes, name: str, trained: NDArray[np.generic], rounded: NDArray[np.generic]
+    axes: Axes, name: str, trained: Array, rounded: Array
 ) -> None:
     values = np.unique(rounded)
     low, high = min(trained.min(), values[0]), max(trained.max(), values[-1])
     grid = float(np.diff(values).min()) if len(values) > 1 else 1.0
-    step = grid * max(1, int(np.ceil((high - low) / grid / _MOST_BARS)))  # wide words: several values in one bar
+    step = grid * max(1, int(np.ceil((high - low) / grid / _MOST_BARS)))  # wide words: many values in a bar
     first = values[0] - step * np.ceil((values[0] - low) / step)
     centres = first + step * np.arange(int(np.ceil((high - first) / step)) + 2)
     edges = np.append(centres - step / 2, centres[-1] + step / 2)
@@ -198,6 +203,10 @@ def _draw_weights(
     axes.set_ylabel("weights")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(fontsize=8)
+
+
+def _note(axes: Axes, text: str, at: tuple[float, float], shift_points: tuple[float, float]) -> None:
+    axes.annotate(text, at, xytext=shift_points, textcoords="offset points", color=INK, fontsize=8)
 
 
 def _colours(count: int) -> list[str]:

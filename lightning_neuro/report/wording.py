@@ -145,7 +145,7 @@ def engineering(value: float, unit: str) -> str:
 
 
 def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk through nested resources as pairs of a name and a text; a key that ends in _s or _hz has that unit.
+    """Walk through nested resources as pairs of a name and a text; a key ending in _s or _hz has that unit.
 
     >>> list(flat({"yosys": {"LUT": 1646}, "lanes": [32, 10], "latency_s": 8.4e-6}))
     [('yosys LUT', '1,646'), ('lanes', '32, 10'), ('latency', '8.4 µs')]

@@ -43,7 +43,11 @@ def test_page_is_balanced_and_needs_nothing_from_outside(make_report: Callable[.
 
 @pytest.mark.parametrize(
     ("checks", "tone", "word"),
-    [((PASSED,), "passed", "PASSED"), ((PASSED, FAILED), "failed", "FAILED"), ((SKIPPED,), "skipped", "NOT PROVED")],
+    [
+        ((PASSED,), "passed", "PASSED"),
+        ((PASSED, FAILED), "failed", "FAILED"),
+        ((SKIPPED,), "skipped", "NOT PROVED"),
+    ],
 )
 def test_banner_says_the_verdict(
     make_report: Callable[..., Report], checks: tuple[Check, ...], tone: str, word: str
@@ -64,21 +68,24 @@ def test_page_holds_every_fact_of_the_report(make_report: Callable[..., Report])
 def test_picture_is_embedded_with_its_caption_for_those_who_cannot_see_it(
     make_report: Callable[..., Report],
 ) -> None:
-    images = [attributes for tag, attributes in Tags(to_html(make_report(PASSED), plots=(PICTURE,))).seen if tag == "img"]
+    tags = Tags(to_html(make_report(PASSED), plots=(PICTURE,)))
+    images = [attributes for tag, attributes in tags.seen if tag == "img"]
     assert images == [
         {"src": "data:image/png;base64," + base64.b64encode(PICTURE.png).decode(), "alt": PICTURE.caption}
     ]
 
 
 def test_text_from_outside_is_escaped(make_report: Callable[..., Report]) -> None:
-    evil = Check(
-        name="x", outcome=Outcome.FAILED, expected="<b>", got="<script>alert(1)</script>", detail="a < b", seconds=0.0
-    )
+    got = "<script>alert(1)</script>"
+    evil = Check(name="x", outcome=Outcome.FAILED, expected="<b>", got=got, detail="a < b", seconds=0.0)
     page = to_html(make_report(evil, assumptions=("<img src=x>",)), plots=())
     assert "<script>" not in page and "<img src=x>" not in page
     assert "a &lt; b" in page
 
 
-def test_template_refuses_names_it_was_not_given() -> None:
-    with pytest.raises(UndefinedError):
-        _template().render()
+def test_template_refuses_a_name_it_was_not_given(make_report: Callable[..., Report]) -> None:
+    with pytest.raises(UndefinedError, match="explanation"):
+        _template().render(
+            report=make_report(PASSED), plots=(), outcome="passed", verdict="PASSED", tally="", accuracy=(),
+            resources=(), total_seconds=0.0,
+        )  # fmt: skip

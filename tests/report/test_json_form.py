@@ -18,7 +18,8 @@ SCHEMA = json.loads(files("lightning_neuro.report").joinpath("report.schema.json
 def test_document_has_the_agreed_keys(make_report: Callable[..., Report]) -> None:
     document = json.loads(to_json(make_report(PASSED)))
     assert list(document) == [
-        "schema", "target", "ok", "source", "graph", "accuracy", "checks", "resources", "assumptions", "seconds",
+        "schema", "target", "ok", "source", "graph", "accuracy", "checks", "resources", "assumptions",
+        "seconds",
     ]  # fmt: skip
     assert document["schema"] == 1
     assert list(document["accuracy"]) == ["float", "quantized", "artefact", "samples", "artefact_samples"]
@@ -46,7 +47,8 @@ def test_report_survives_the_round_trip(make_report: Callable[..., Report]) -> N
 def test_not_a_number_becomes_null(make_report: Callable[..., Report]) -> None:
     nan = float("nan")
     accuracy = Accuracy(float_=nan, quantized=None, artefact=float("inf"), samples=0, artefact_samples=0)
-    text = to_json(make_report(PASSED, accuracy=accuracy, resources={"fmax": np.float32("nan"), "list": [nan]}))
+    resources = {"fmax": np.float32("nan"), "list": [nan]}
+    text = to_json(make_report(PASSED, accuracy=accuracy, resources=resources))
     document = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert document["accuracy"]["float"] is None and document["accuracy"]["artefact"] is None
     assert document["resources"] == {"fmax": None, "list": [None]}
