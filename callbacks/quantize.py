@@ -7,7 +7,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
 
 
 class Quantize(pl.Callback):
@@ -32,7 +32,12 @@ class Quantize(pl.Callback):
         4
     """
 
-    def __init__(self, weight_bits: int = 6, state_bits: int = 12, leak_bits: int = 8) -> None:
+    def __init__(
+        self,
+        weight_bits: int = DEFAULT_SPEC.weight_bits,
+        state_bits: int = DEFAULT_SPEC.state_bits,
+        leak_bits: int = DEFAULT_SPEC.leak_bits,
+    ) -> None:
         self.spec = QuantizeSpec(weight_bits=weight_bits, state_bits=state_bits, leak_bits=leak_bits)
         self.result: QuantizedResult | None = None
 

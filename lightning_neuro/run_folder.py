@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 
 Numbers = dict[str, float]
@@ -21,11 +22,14 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
 
 
-def write_metrics(history: History, trainer: pl.Trainer, seconds: float, folder: Path) -> Numbers:
-    """Write ``metrics.json`` and return it: accuracies 0..1, epochs, seconds, spikes per sample."""
+def write_metrics(
+    history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
+) -> Numbers:
+    """Write ``metrics.json`` and return it: accuracies 0..1 (float and quantised), epochs, seconds, spikes."""
     best = max(history.epochs, key=lambda epoch: epoch.get("val/accuracy", 0.0), default={})
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),
+        "quantized_test_accuracy": None if quantized is None else quantized.quantized,
         "test_loss": history.test.get("test/loss"),
         "val_accuracy": best.get("val/accuracy"),
         "epochs": float(trainer.current_epoch),
@@ -66,10 +70,13 @@ def print_summary(metrics: Numbers, folder: Path) -> None:
     shown = _relative(folder)
     rows = {
         "test accuracy": _percent(metrics.get("test_accuracy")),
+        "after rounding": _percent(metrics.get("quantized_test_accuracy")),
         "validation accuracy": _percent(metrics.get("val_accuracy")),
         "epochs": str(metrics["epochs"]),
         "training time": f"{metrics['seconds']:.1f} s",
-        "spikes per sample": f"{metrics['spikes_per_sample']:.0f}" if "spikes_per_sample" in metrics else None,
+        "spikes per sample": f"{metrics['spikes_per_sample']:.0f}"
+        if "spikes_per_sample" in metrics
+        else None,
         "run folder": shown,
         "next": f"deploy {shown}/best.ckpt target=fpga",
     }

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lightning_neuro import run_folder
+from lightning_neuro.callbacks import Quantize
 from lightning_neuro.config import (
     build_callbacks,
     build_data,
@@ -20,6 +21,7 @@ from lightning_neuro.config import (
     check_config,
     explain_errors,
 )
+from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 from lightning_neuro.quiet import quiet
 
@@ -48,10 +50,12 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     seconds = time.perf_counter() - start
     if cfg.test:
-        trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
+        trainer.test(
+            model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True
+        )
         history.record_test(trainer)
 
-    metrics = run_folder.write_metrics(history, trainer, seconds, folder)
+    metrics = run_folder.write_metrics(history, trainer, seconds, quantized_result(trainer), folder)
     run_folder.write_curves(history, folder)
     run_folder.point_latest(folder)
     run_folder.print_summary(metrics, folder)
@@ -62,6 +66,12 @@ def best_checkpoint(trainer: pl.Trainer) -> str | None:
     """Return the path of the best checkpoint, or None (the weights in memory) when nothing was saved."""
     checkpoint = trainer.checkpoint_callback
     return getattr(checkpoint, "best_model_path", "") or None
+
+
+def quantized_result(trainer: pl.Trainer) -> QuantizedResult | None:
+    """Return what the run's Quantize callback measured, or None without one."""
+    found = [c.result for c in trainer.callbacks if isinstance(c, Quantize)]  # type: ignore[attr-defined]
+    return found[0] if found else None
 
 
 @hydra.main(config_path="pkg://lightning_neuro.conf", config_name="train", version_base="1.3")

@@ -63,6 +63,9 @@ class QuantizeSpec:
                 )
 
 
+DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formats:
     """Number formats of one population and of the weights into it."""

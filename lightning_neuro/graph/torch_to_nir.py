@@ -201,10 +201,13 @@ def _norse_lif(layer: Layer, size: int, dt_s: float) -> Exported:
 
 
 def _linear(module: nn.Linear) -> nir.NIRNode:
-    weight = module.weight.detach().float().cpu().numpy()
-    if module.bias is None:
-        return nir.Linear(weight=weight)
-    return nir.Affine(weight=weight, bias=module.bias.detach().float().cpu().numpy())
+    weight = _copied(module.weight)
+    return nir.Linear(weight=weight) if module.bias is None else nir.Affine(weight=weight, bias=_copied(module.bias))
+
+
+def _copied(parameter: Tensor) -> NDArray[np.float32]:
+    """A copy: a view would follow the parameter when the module is trained or loaded afterwards."""
+    return parameter.detach().float().cpu().numpy().copy()
 
 
 LINEAR: dict[type[nn.Module], Callable[[nn.Linear], nir.NIRNode]] = {nn.Linear: _linear}

@@ -1,0 +1,172 @@
+"""The command line: ``deploy PATH target=...`` and ``lightning-neuro train|deploy``."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from lightning_neuro.config import create, explain_errors
+from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
+from lightning_neuro.errors import ConfigError
+from lightning_neuro.report import Outcome, Report
+from lightning_neuro.report.terminal import render
+from lightning_neuro.targets.base import Progress as ProgressCallback
+
+USAGE = """\
+Write a trained network for hardware and prove it:  deploy PATH target=NAME [key=value ...]
+
+  PATH            a checkpoint (.ckpt) or a NIR file (.nir)
+  target=         fpga
+  out=            folder of the artefact; default <folder of PATH>/deploy/<target>
+  dt=             step in seconds, for a .nir file without metadata
+  quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8
+  target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer
+  verify.samples=20       inputs run through the artefact
+  verify.strict=true      a check that could not run counts as failed
+
+Exit code: 0 written and every check that ran passed, 1 a check failed, 2 refused.
+Example: deploy outputs/latest/best.ckpt target=fpga target.lanes=16
+"""
+
+COMMANDS_USAGE = """\
+lightning-neuro COMMAND ...
+
+  train     train a network                 (same as: python train.py)
+  deploy    write a network for hardware    (same as: deploy)
+
+`lightning-neuro COMMAND --help` explains each.
+"""
+
+
+def deploy_from_overrides(
+    path: Path, overrides: Sequence[str], progress: ProgressCallback
+) -> tuple[Report, Path]:
+    """Deploy with Hydra overrides, as the command and the callback do.
+
+    Args:
+        path: checkpoint or NIR file.
+        overrides: ``key=value`` strings over ``conf/deploy.yaml``.
+        progress: called with what is going on, steps done and steps in all.
+
+    Raises:
+        NeuroError: the input or an override is refused.
+    """
+    with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
+        cfg = compose("deploy", overrides=list(overrides))
+    _check_plain(cfg)
+    return deploy(
+        path,
+        target=create(cfg.target, "target"),
+        out=None if cfg.out is None else Path(str(cfg.out)),
+        dt_s=None if cfg.dt is None else float(cfg.dt),
+        quantize=QuantizeRequest(**OmegaConf.to_container(cfg.quantize)),  # type: ignore[arg-type]
+        verify=VerifyRequest(**OmegaConf.to_container(cfg.verify)),  # type: ignore[arg-type]
+        progress=progress,
+    )
+
+
+def _check_plain(cfg: DictConfig) -> None:
+    """Types that Hydra lets through and that would fail further down."""
+    rules: dict[str, tuple[Callable[[object], bool], str]] = {
+        "dt": (lambda v: v is None or (_number(v) and float(v) > 0), "dt=1e-3"),  # type: ignore[arg-type]
+        "verify.samples": (lambda v: isinstance(v, int) and not isinstance(v, bool), "verify.samples=20"),
+        "verify.strict": (lambda v: isinstance(v, bool), "verify.strict=true"),
+        "out": (lambda v: v is None or isinstance(v, str), "out=FOLDER"),
+    }
+    for key, (holds, example) in rules.items():
+        value = OmegaConf.select(cfg, key)
+        if not holds(value):
+            raise ConfigError(
+                f"{key}={value!r} is not possible",
+                where=key,
+                why="the value has the wrong type or sign",
+                next_command=example,
+            )
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def deploy_main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of ``deploy``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        sys.exit(0 if arguments else 2)
+    with explain_errors():
+        path, *overrides = arguments
+        if not path.endswith((".ckpt", ".nir")):
+            raise ConfigError(
+                f"the first argument {path!r} is not a .ckpt or .nir file",
+                where="command line",
+                why="deploy takes the file first, overrides after it",
+                next_command="deploy outputs/latest/best.ckpt target=fpga",
+            )
+        report, _ = deploy_and_show(Path(path), overrides)
+        sys.exit(1 if report.count(Outcome.FAILED) else 0)
+
+
+def deploy_and_show(path: Path, overrides: Sequence[str]) -> tuple[Report, Path]:
+    """Deploy with a progress bar and print the report; returns it and the artefact's folder."""
+    console = Console()
+    with _bars(console) as progress:
+        report, folder = deploy_from_overrides(path, overrides, progress)
+    console.print(render(report, folder=_shown(folder), next_command=_next(folder)))
+    return report, folder
+
+
+def _next(folder: Path) -> str:
+    shown = _shown(folder)
+    return f"open {shown / 'report.html'}; interface and synthesis: {shown / 'README.md'}"
+
+
+def _shown(folder: Path) -> Path:
+    try:
+        return folder.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return folder
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[ProgressCallback]:
+    """One progress bar per activity, removed at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield update
+
+
+def _train(arguments: Sequence[str]) -> None:
+    from lightning_neuro.train import main as train_main  # imported late: Lightning takes seconds
+
+    sys.argv = ["train", *arguments]
+    train_main()
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"train": _train, "deploy": deploy_main}
+
+
+def main() -> None:
+    """Entry point of ``lightning-neuro``."""
+    name, *rest = sys.argv[1:] or [""]
+    command = COMMANDS.get(name)
+    if command is None:
+        wanted = name in ("", "-h", "--help")
+        print(COMMANDS_USAGE if wanted else f"unknown command {name!r}\n\n{COMMANDS_USAGE}", file=sys.stderr)
+        sys.exit(0 if name in ("-h", "--help") else 2)
+    command(rest)

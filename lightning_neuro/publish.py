@@ -1,0 +1,101 @@
+"""Whole or nothing: an artefact is made in a temporary folder and moved to its place at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_neuro.errors import ConfigError, NeuroError
+
+MANIFEST = "report.json"  # what marks a folder as ours, to be replaced
+
+
+@contextmanager
+def publishing(place: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``place``; on success it replaces ``place``, on any error nothing is left.
+
+    Args:
+        place: where the artefact will be; an earlier artefact there is replaced, anything else is refused.
+
+    Raises:
+        ConfigError: ``place`` holds something that is not an artefact, or cannot be written.
+    """
+    _check_place(place)
+    made = _make_parents(place.parent)
+    folder: Path | None = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.partial-", dir=place.parent))
+        folder.chmod(0o755)
+        yield folder
+        _replace(place, folder)
+        made = []
+    except OSError as error:
+        raise _unwritable(place, error) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty(made)
+
+
+def _check_place(place: Path) -> None:
+    if place.is_dir() and (not any(place.iterdir()) or (place / MANIFEST).is_file()):
+        return
+    if place.exists() or place.is_symlink():
+        raise ConfigError(
+            "this place is taken by something that is not an artefact",
+            where=str(place),
+            why=f"only an empty folder or one with a {MANIFEST} is replaced, so that nothing of yours is lost",
+            next_command="out=ANOTHER_FOLDER",
+        )
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Create missing folders; returns them, innermost first."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        for path in reversed(missing):
+            path.mkdir()
+    except OSError as error:
+        _remove_empty(missing)
+        raise _unwritable(missing[0], error) from error
+    return missing
+
+
+def _replace(place: Path, folder: Path) -> None:
+    old = None
+    if place.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old-", dir=place.parent))
+        os.rename(place, old / "artefact")
+    try:
+        os.rename(folder, place)
+    except OSError:
+        if old is not None:
+            os.rename(old / "artefact", place)
+        raise
+    finally:
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for path in folders:
+        try:
+            path.rmdir()
+        except OSError:
+            return
+
+
+def _unwritable(place: Path, error: OSError) -> NeuroError:
+    return ConfigError(
+        "the artefact could not be written",
+        where=str(error.filename or place),
+        why=error.strerror or str(error),
+        next_command="free some disk space, or out=ANOTHER_FOLDER; nothing was left behind",
+    )

@@ -1,0 +1,132 @@
+"""What is deployed: a checkpoint or a NIR file as one record, and the inputs to test it with."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nir
+import numpy as np
+
+from lightning_neuro.checkpoint import NetworkRecord, load_record
+from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.digest import graph_sha256
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.report import Check, Outcome
+
+RANDOM_STEPS = 32
+RANDOM_RATE = 0.1  # spikes per input and step of made-up test inputs
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedSource:
+    """The file and what was in it."""
+
+    path: Path
+    record: NetworkRecord
+
+
+def load_source(path: Path, *, dt_s: float | None) -> LoadedSource:
+    """Read a ``.ckpt`` or ``.nir`` file.
+
+    Args:
+        path: file; its ending decides.
+        dt_s: step in seconds, for a NIR file without metadata.
+
+    Raises:
+        NeuroError: unreadable, of another kind, or without what deployment needs.
+    """
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        raise ConfigError(
+            f"{path.name!r} ends neither in .ckpt nor in .nir",
+            where=str(path),
+            why="checkpoints and NIR files can be deployed",
+            next_command="deploy outputs/latest/best.ckpt target=fpga",
+        )
+    return LoadedSource(path=path, record=reader(path, dt_s))
+
+
+def _from_checkpoint(path: Path, dt_s: float | None) -> NetworkRecord:
+    record = load_record(path)
+    if dt_s is not None and not np.isclose(dt_s, record.metadata.dt_s, rtol=1e-9):
+        raise ConfigError(
+            f"dt={dt_s:g} contradicts the checkpoint's {record.metadata.dt_s:g} s",
+            where=str(path),
+            why="the network was trained with its own step",
+            next_command="leave dt out",
+        )
+    return record
+
+
+def _from_nir(path: Path, dt_s: float | None) -> NetworkRecord:
+    graph, metadata = read_nir(path, dt_s=dt_s)
+    return NetworkRecord(graph=graph, metadata=metadata, evaluation=None, calibration=None, quantized=None)
+
+
+READERS: dict[str, Callable[[Path, float | None], NetworkRecord]] = {
+    ".ckpt": _from_checkpoint,
+    ".nir": _from_nir,
+}
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def test_inputs(record: NetworkRecord, graph: HardwareGraph, samples: int) -> tuple[SpikeSet, tuple[str, ...]]:
+    """Inputs to compare artefact and golden model on, with sentences about where they come from.
+
+    The first evaluation samples of the checkpoint; a NIR file has none, so random spikes stand in.
+    """
+    if samples < 1:
+        raise ConfigError(
+            f"verify.samples={samples} must be 1 or more",
+            where="verify.samples",
+            why="an artefact that was never run is not proved",
+            next_command="verify.samples=20",
+        )
+    stored = record.evaluation
+    if stored is not None and len(stored):
+        return SpikeSet(spikes=stored.spikes[:samples], labels=stored.labels[:samples]), ()
+    steps = graph.steps or RANDOM_STEPS
+    generator = np.random.default_rng(RANDOM_SEED)
+    spikes = (generator.random((samples, steps, graph.input.size)) < RANDOM_RATE).astype(np.uint8)
+    made_up = SpikeSet(spikes=spikes, labels=np.full(samples, -1, np.int64))
+    return made_up, (f"no recorded data in the file: tested with random spikes, {RANDOM_RATE:g} per input and step",)
+
+
+test_inputs.__test__ = False  # type: ignore[attr-defined]  # not a pytest function
+
+
+def nir_round_trip(record: NetworkRecord, graph: HardwareGraph) -> Check:
+    """Write the network as NIR, read it back, lower it, and compare every field with the graph in use."""
+    start = time.perf_counter()
+    record_graph = nir.NIRGraph(nodes=record.graph.nodes, edges=record.graph.edges, metadata=record.metadata.to_dict())
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.nir"
+        nir.write(file, record_graph)
+        again = lower(*read_nir(file, dt_s=None))
+    expected, got = graph_sha256(graph)[:16], graph_sha256(again)[:16]
+    same = expected == got
+    return Check(
+        name="nir_round_trip",
+        outcome=Outcome.PASSED if same else Outcome.FAILED,
+        expected=expected,
+        got=got,
+        detail="NIR file written, read and lowered" + ("" if same else ": not the same network"),
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,29 @@
+"""The layers of a graph in the words of a report."""
+
+from __future__ import annotations
+
+from lightning_neuro.graph.golden import Recording
+from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population
+from lightning_neuro.report import PopulationSummary
+
+
+def summarise(graph: HardwareGraph, recording: Recording) -> tuple[PopulationSummary, ...]:
+    """One entry per population; spikes are the mean over the recorded samples."""
+    return tuple(_summary(graph, population, recording) for population in graph.populations)
+
+
+def _summary(graph: HardwareGraph, population: Population, recording: Recording) -> PopulationSummary:
+    incoming = graph.into(population.name)
+    formats = [p.connection.weight.format for p in incoming]
+    raster = recording.spikes[population.name]
+    neuron = population.neuron
+    return PopulationSummary(
+        name=population.name,
+        size=population.size,
+        neuron=type(neuron).__name__,
+        reset="once" if isinstance(neuron, FirstSpike) else f"{neuron.reset.kind.value}, delay {neuron.reset.delay}",
+        fan_in=sum(p.connection.weight.real.shape[1] for p in incoming),
+        weight_bits=max((f.bits for f in formats if f is not None), default=None),
+        state_bits=None if population.state_format is None else population.state_format.bits,
+        spikes_per_sample=float(raster.sum()) / max(1, len(raster)),
+    )
