@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
 from lightning_neuro.errors import CheckpointError
+from lightning_neuro.peers import norse
 
 PREFIX = "constant_"
 

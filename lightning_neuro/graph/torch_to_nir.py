@@ -10,11 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import nir
-import norse.torch as norse
 import numpy as np
-import snntorch
 import torch
-from norse.torch.functional.reset import reset_subtract, reset_value
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,6 +19,8 @@ from lightning_neuro.errors import NirError
 from lightning_neuro.graph.hardware_graph import Reset, ResetKind
 from lightning_neuro.graph.trace import Layer
 from lightning_neuro.neurons import LIF
+from lightning_neuro.neurons.libraries import NorseNeurons, SnnTorchNeurons
+from lightning_neuro.peers import norse, reset_subtract, reset_value, snntorch
 
 Vector = NDArray[np.float64]
 
@@ -106,7 +105,7 @@ def _vector(values: Tensor | float, size: int) -> Vector:
 
 def _native(layer: Layer, size: int, dt_s: float) -> Exported:
     module = layer.module
-    assert isinstance(module, LIF)
+    assert isinstance(module, LIF | SnnTorchNeurons | NorseNeurons)
     constants = module.constants()
     reset = Reset(kind=ResetKind(module.reset), delay=0 if module.reset == "none" else int(module.reset_delay))
     alpha = None if constants.alpha is None else _vector(constants.alpha, size)
@@ -214,6 +213,8 @@ LINEAR: dict[type[nn.Module], Callable[[nn.Linear], nir.NIRNode]] = {nn.Linear: 
 
 NEURONS: dict[type[nn.Module], Callable[[Layer, int, float], Exported]] = {
     LIF: _native,
+    SnnTorchNeurons: _native,
+    NorseNeurons: _native,
     snntorch.Leaky: _snntorch,
     snntorch.Synaptic: _snntorch,
     norse.LIFBoxCell: _norse_box,

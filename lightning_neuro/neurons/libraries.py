@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import norse.torch as norse
-import snntorch
 import torch
-from norse.torch.functional.reset import reset_subtract, reset_value
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons.lif import LIFConstants, nearest_shift, per_neuron, straight_through
 from lightning_neuro.neurons.surrogate import make_surrogate
+from lightning_neuro.peers import norse, reset_subtract, reset_value, snntorch
 
 
 class SnnTorchNeurons(nn.Module):
@@ -38,9 +36,20 @@ class SnnTorchNeurons(nn.Module):
     """
 
     def __init__(
-        self, size: int, *, beta: Tensor, alpha: Tensor | None, threshold: Tensor, reset: str, reset_delay: int,
-        learn_beta: bool, learn_alpha: bool, learn_threshold: bool, surrogate: str, surrogate_slope: float,
-    ) -> None:  # fmt: skip
+        self,
+        size: int,
+        *,
+        beta: Tensor,
+        alpha: Tensor | None,
+        threshold: Tensor,
+        reset: str,
+        reset_delay: int,
+        learn_beta: bool,
+        learn_alpha: bool,
+        learn_threshold: bool,
+        surrogate: str,
+        surrogate_slope: float,
+    ) -> None:
         super().__init__()
         if alpha is not None and reset == "zero" and reset_delay == 1:
             _refuse(
@@ -49,10 +58,14 @@ class SnnTorchNeurons(nn.Module):
             )
         self.size, self.reset, self.reset_delay = size, reset, reset_delay
         common: dict[str, Any] = {
-            "beta": beta, "threshold": threshold, "spike_grad": make_surrogate(surrogate, surrogate_slope),
-            "learn_beta": learn_beta, "learn_threshold": learn_threshold, "reset_mechanism": reset,
+            "beta": beta,
+            "threshold": threshold,
+            "spike_grad": make_surrogate(surrogate, surrogate_slope),
+            "learn_beta": learn_beta,
+            "learn_threshold": learn_threshold,
+            "reset_mechanism": reset,
             "reset_delay": bool(reset_delay),
-        }  # fmt: skip
+        }
         if alpha is None:
             self.cell: nn.Module = snntorch.Leaky(**common)
         else:
@@ -138,21 +151,43 @@ class NorseNeurons(nn.Module):
     threshold: Tensor
 
     def __init__(
-        self, size: int, *, beta: Tensor, alpha: Tensor | None, threshold: Tensor, reset: str, reset_delay: int,
-        learn_beta: bool, learn_alpha: bool, learn_threshold: bool, surrogate: str, surrogate_slope: float, dt: float,
-    ) -> None:  # fmt: skip
+        self,
+        size: int,
+        *,
+        beta: Tensor,
+        alpha: Tensor | None,
+        threshold: Tensor,
+        reset: str,
+        reset_delay: int,
+        learn_beta: bool,
+        learn_alpha: bool,
+        learn_threshold: bool,
+        surrogate: str,
+        surrogate_slope: float,
+        dt: float,
+    ) -> None:
         super().__init__()
         if reset_delay == 1:
-            _refuse("Norse resets at once, it has no reset delay", "model.reset_delay=0   (or model.neuron=native)")
+            _refuse(
+                "Norse resets at once, it has no reset delay",
+                "model.reset_delay=0   (or model.neuron=native)",
+            )
         if alpha is not None and reset != "zero":
-            _refuse(f"Norse LIFCell knows reset zero, not {reset}", "model.neuron=native   (or model.tau_syn=null)")
+            _refuse(
+                f"Norse LIFCell knows reset zero, not {reset}",
+                "model.neuron=native   (or model.tau_syn=null)",
+            )
         if surrogate not in _NORSE_METHODS:
             _refuse(f"Norse has no surrogate '{surrogate}'", "model.surrogate=fast_sigmoid")
         if bool((beta >= 1).any()):
             _refuse("Norse cannot compute beta = 1: its drive is scaled by 1 - beta", "model.neuron=native")
         self.size, self.reset, self.reset_delay = size, reset, reset_delay
         self.method, self.slope, self.dt = _NORSE_METHODS[surrogate], surrogate_slope, dt
-        constants = {"beta": (beta, learn_beta), "alpha": (alpha, learn_alpha), "threshold": (threshold, learn_threshold)}
+        constants = {
+            "beta": (beta, learn_beta),
+            "alpha": (alpha, learn_alpha),
+            "threshold": (threshold, learn_threshold),
+        }
         for name, (value, learned) in constants.items():
             if value is not None and learned:
                 self.register_parameter(name, nn.Parameter(value))
@@ -176,13 +211,19 @@ class NorseNeurons(nn.Module):
         constants = self.constants()
         zero = torch.zeros_like(constants.threshold)
         common: dict[str, Any] = {
-            "tau_mem_inv": (1 - constants.beta) / self.dt, "v_leak": zero, "v_reset": zero,
-            "v_th": constants.threshold, "method": self.method, "alpha": self.slope,
-        }  # fmt: skip
+            "tau_mem_inv": (1 - constants.beta) / self.dt,
+            "v_leak": zero,
+            "v_reset": zero,
+            "v_th": constants.threshold,
+            "method": self.method,
+            "alpha": self.slope,
+        }
         if constants.alpha is None:
             parameters = norse.LIFBoxParameters(**common, reset_method=_NORSE_RESETS[self.reset])
             return norse.LIFBoxCell(parameters, dt=self.dt)
-        return norse.LIFCell(norse.LIFParameters(tau_syn_inv=(1 - constants.alpha) / self.dt, **common), dt=self.dt)
+        return norse.LIFCell(
+            norse.LIFParameters(tau_syn_inv=(1 - constants.alpha) / self.dt, **common), dt=self.dt
+        )
 
     def forward(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Run the cell over drive [time, batch, neuron] from zero state; returns spikes and membranes."""
@@ -209,9 +250,17 @@ LIBRARIES: dict[str, type[SnnTorchNeurons] | type[NorseNeurons]] = {
 
 
 def make(
-    library: str, size: int, *, beta: float, alpha: float | None, threshold: float, beta_constraint: str, dt: float,
-    learn_beta: bool, **options: Any,
-) -> nn.Module:  # fmt: skip
+    library: str,
+    size: int,
+    *,
+    beta: float,
+    alpha: float | None,
+    threshold: float,
+    beta_constraint: str,
+    dt: float,
+    learn_beta: bool,
+    **options: Any,
+) -> nn.Module:
     """Return a layer of ``library`` with one constant per neuron.
 
     Args:
@@ -234,7 +283,7 @@ def make(
         "alpha": None if alpha is None else per_neuron("alpha", alpha, size, upper=1.0),
         "threshold": per_neuron("threshold", threshold, size, upper=None),
         "learn_beta": learn_beta,
-    }  # fmt: skip
+    }
     if library == "norse":
         arguments["dt"] = dt
     return LIBRARIES[library](size, **arguments, **options)
@@ -242,6 +291,8 @@ def make(
 
 def _refuse(what: str, next_command: str) -> NoReturn:
     raise ConfigError(
-        what, where="model.neuron", why="it would give other spikes than the configuration says",
+        what,
+        where="model.neuron",
+        why="it would give other spikes than the configuration says",
         next_command=next_command,
-    )  # fmt: skip
+    )
