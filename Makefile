@@ -17,6 +17,9 @@ DEMO  := outputs/demo
 ARGS  ?=
 TOOLS := ghdl yosys iverilog
 
+# On a terminal pip shows its progress; in a log only what went wrong is of interest.
+QUIET := $(if $(MAKE_TERMOUT),,--quiet --quiet)
+
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo "$$p" && break; done)
 
@@ -36,7 +39,8 @@ $(VENV)/.created:
 
 # One pip call with every pin; the stamp comes last, so an interrupted installation is simply continued.
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "installing the pinned packages; this takes a few minutes the first time"
+	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # The hardware tools are optional: without them their checks are reported as skipped.

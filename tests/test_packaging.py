@@ -5,15 +5,13 @@ import subprocess
 import sys
 import zipfile
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lightning_neuro"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -23,7 +21,7 @@ DATA_SUFFIXES = {".j2", ".json", ".sh", ".tcl", ".v", ".vhd", ".yaml"}
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Files git knows, or everything that would be in a release when there is no git (e.g. inside an image)."""
+    """Files git knows, or everything that would be in a release where there is no git, as in an image."""
     if shutil.which("git") and (ROOT / ".git").exists():
         listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
         return tuple(path for name in listing.decode().split("\0") if name and (path := ROOT / name).exists())
@@ -32,7 +30,8 @@ def tracked() -> tuple[Path, ...]:
 
 
 def texts(*suffixes: str) -> list[tuple[Path, str]]:
-    files = [path for path in tracked() if not path.is_symlink() and (not suffixes or path.suffix in suffixes)]
+    files = [path for path in tracked() if not path.is_symlink()]
+    files = [path for path in files if not suffixes or path.suffix in suffixes]
     return [(path, path.read_text(encoding="utf-8", errors="ignore")) for path in files if path.is_file()]
 
 
@@ -121,7 +120,8 @@ def test_console_script_names_a_function_that_exists(entry: str) -> None:
 
 def test_every_dependency_is_pinned() -> None:
     project = PYPROJECT["project"]
-    wanted = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(line for extra in extras for line in extra)]
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {normal(line.split("==")[0]) for line in lines if "==" in line}
     assert {normal(re.split(r"[<>=\[; ]", line)[0]) for line in wanted} - pinned == {"lightning-neuro"}
@@ -132,7 +132,7 @@ def normal(name: str) -> str:
 
 
 def test_no_tracked_file_knows_this_machine_or_a_package_registry() -> None:
-    registries = ("pypi" + ".org", "files.python" + "hosted", "--index" + "-url", "find" + "-links", "registry.npm" + "js")
+    registries = ("pypi" + ".org", "files.python" + "hosted", "--index" + "-url", "find" + "-links")
     machine = re.compile(r"(?<![\w.$}/-])/(?:home|root|work|Users|tmp/w)/\w")
     found = [
         f"{path.relative_to(ROOT)}: {match}"
@@ -143,19 +143,30 @@ def test_no_tracked_file_knows_this_machine_or_a_package_registry() -> None:
     assert found == []
 
 
+README = re.sub(r"<!--.*?-->", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+COMMANDS = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
+
+
 def test_commands_in_the_readme_exist() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```(?:bash|console)\n(.*?)```", readme, re.DOTALL))
     goals = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)", blocks)) <= goals
-    assert set(re.findall(r"\bmake ([a-z]+)", blocks)) >= {"demo", "test"}
-    for script in re.findall(r"python ([\w/]+\.py)", blocks):
+    assert {"demo", "test"} <= set(re.findall(r"\bmake ([a-z]+)", COMMANDS)) <= goals
+    for script in re.findall(r"python ([\w/]+\.py)", COMMANDS):
         assert (ROOT / script).is_file(), script
-    for group, value in re.findall(r"\b(model|data|target|trainer|logger)=(\w+)", blocks):
+    for group, value in re.findall(r"\b(model|data|target|trainer|logger)=(\w+)", COMMANDS):
         assert (ROOT / "conf" / group / f"{value}.yaml").is_file(), f"{group}={value}"
 
 
+def test_keys_in_the_readme_exist() -> None:
+    homes = {"model": ["lif"], "data": ["digits", "mnist"], "trainer": ["default"], "target": ["fpga"]}
+    deploy = yaml.safe_load((ROOT / "conf/deploy.yaml").read_text(encoding="utf-8"))
+    keys = re.findall(r"\b(model|data|trainer|target|verify|quantize)\.(\w+)=", COMMANDS)
+    assert keys
+    for group, key in keys:
+        files = [ROOT / "conf" / group / f"{name}.yaml" for name in homes.get(group, [])]
+        known = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files] or [deploy[group]]
+        assert any(key in choices for choices in known), f"{group}.{key}"
+
+
 def test_relative_links_in_the_readme_lead_somewhere() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links and [link for link in links if not (ROOT / link).exists()] == []
