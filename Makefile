@@ -59,8 +59,9 @@ demo: setup
 	$(BIN)/python train.py model=lif hydra.run.dir=$(DEMO)
 	$(BIN)/deploy $(DEMO)/best.ckpt target=fpga
 
+# One thread in each worker: two workers with two threads each on two cores are slower than with one.
 test: setup
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --quiet $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --quiet $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
