@@ -43,7 +43,8 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The hardware tools are optional: without them their checks are reported as skipped.
+# The hardware tools are optional: without them their checks are reported as skipped. One attempt is enough; the stamp
+# keeps later runs from asking the package servers again.
 $(VENV)/.tools: | $(VENV)/.created
 	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then touch $@; exit 0; fi; \
@@ -52,8 +53,10 @@ $(VENV)/.tools: | $(VENV)/.created
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	if command -v apt-get >/dev/null && $$sudo true 2>/dev/null \
 		&& $$sudo apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive $$sudo $$install --quiet=2 >/dev/null; \
-	then touch $@; \
-	else echo "They could not be installed here; checks that need them will be skipped."; echo "To enable them: $$install"; fi
+	then :; \
+	else echo "They could not be installed here; checks that need them will be skipped."; \
+		echo "To enable them: $$install    (to let make try again: rm $@)"; fi; \
+	touch $@
 
 demo: setup
 	$(BIN)/python train.py model=lif hydra.run.dir=$(DEMO)
