@@ -103,8 +103,21 @@ def _nodes(layers: tuple[Layer, ...], dt_s: float) -> tuple[dict[str, nir.NIRNod
         else:
             exported[layer.name] = NEURONS[kind](layer, layer.outputs.shape[-1], dt_s)
             nodes[layer.name] = exported[layer.name].node
+    _refuse_inner_readouts(layers, exported)
     nodes["output"] = nir.Output(np.array([layers[-1].outputs.shape[-1]]))
     return nodes, exported
+
+
+def _refuse_inner_readouts(layers: tuple[Layer, ...], exported: Mapping[str, Exported]) -> None:
+    last = layers[-1].name
+    inner = [name for name, e in exported.items() if e.reset.kind is ResetKind.NONE and name != last]
+    if inner:
+        raise NirError(
+            f"layer(s) without reset inside the network: {', '.join(inner)}",
+            where="the traced network",
+            why="a neuron without reset is a read-out; its spikes have no counterpart in NIR or in hardware",
+            next_command='use reset_mechanism="zero" or "subtract" in every layer but the last',
+        )
 
 
 def _step_length(layers: tuple[Layer, ...], dt_s: float | None) -> tuple[float, tuple[str, ...]]:

@@ -17,10 +17,12 @@ _RESET_CODE = {"none": 0, "zero": 1, "subtract": 2}
 
 
 @njit(cache=True, nogil=True)
-def _integrate(current, beta, threshold, reset, delay, spikes, visible, membrane):  # pragma: no cover - compiled
+def _integrate(
+    current, beta, threshold, reset, delay, spikes, visible, membrane
+):  # pragma: no cover - compiled
     steps, batch, size = current.shape
     zero, one = np.float32(0), np.float32(1)
-    carry = np.zeros(size, np.float32)
+    carry, silent = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for b in range(batch):
         carry[:] = zero
         for t in range(steps):
@@ -40,10 +42,9 @@ def _integrate(current, beta, threshold, reset, delay, spikes, visible, membrane
                     s[n] = spike
                     carry[n] = value - spike * threshold[n]
             elif reset == 2:
-                before = spikes[max(t - 1, 0), b]
-                first = zero if t == 0 else one
+                before = silent if t == 0 else spikes[t - 1, b]
                 for n in range(size):
-                    value = carry[n] * beta[n] + x[n] - first * before[n] * threshold[n]
+                    value = carry[n] * beta[n] + x[n] - before[n] * threshold[n]
                     v[n] = value
                     s[n] = one if value > threshold[n] else zero
                     carry[n] = value
@@ -104,9 +105,15 @@ def integrate(
     spikes, membrane = torch.empty_like(current), torch.empty_like(current)
     visible = torch.empty_like(current) if reset_delay == 0 and reset != "none" else membrane
     _integrate(
-        _array(current), _array(beta), _array(threshold), _RESET_CODE[reset], reset_delay,
-        spikes.numpy(), visible.numpy(), membrane.numpy(),
-    )  # fmt: skip
+        _array(current),
+        _array(beta),
+        _array(threshold),
+        _RESET_CODE[reset],
+        reset_delay,
+        spikes.numpy(),
+        visible.numpy(),
+        membrane.numpy(),
+    )
     return Trace(spikes, visible, membrane, current)
 
 
