@@ -16,6 +16,7 @@ from lightning_neuro.report.wording import (
     flat,
     number,
     tally,
+    total_seconds,
     verdict,
 )
 
@@ -43,7 +44,7 @@ def to_html(report: Report, *, plots: tuple[Plot, ...]) -> str:
         tally=tally(report),
         accuracy=accuracy_rows(report),
         resources=tuple(flat(report.resources)),
-        total_seconds=sum(report.seconds.values()),
+        total_seconds=total_seconds(report.seconds),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
-INK, QUIET, GRID, ACCENT, WARN = "#22262b", "#9aa5b1", "#e6e8eb", "#1f6feb", "#d1495b"
+INK, QUIET, PALE, ACCENT, WARN = "#22262b", "#9aa5b1", "#c3cad2", "#1f6feb", "#d1495b"
 COLOURS = ("#00798c", "#b3541e", "#6c4f9c", "#2e6f40", "#d1495b", "#2e4057")  # readable as thin lines
 _DPI = 140
 _WIDTH = 5.8  # inches, two of them side by side on a wide page
@@ -197,7 +197,7 @@ def _draw_weights(
     centres = first + step * np.arange(int(np.ceil((high - first) / step)) + 2)
     edges = np.append(centres - step / 2, centres[-1] + step / 2)
     before, after = np.histogram(trained, edges)[0], np.histogram(rounded, edges)[0]
-    axes.stairs(before, edges, fill=True, facecolor=GRID, edgecolor=QUIET, label="trained")
+    axes.stairs(before, edges, fill=True, color=PALE, label="trained")
     axes.bar(centres, after, width=0.6 * step, color=ACCENT, label=f"rounded: {len(values)} values used")
     axes.set_title(f"{name}: {len(trained):,} weights", loc="left", fontsize=9)
     axes.set_ylabel("weights")

@@ -19,6 +19,7 @@ from lightning_neuro.report.wording import (
     flat,
     population_facts,
     tally,
+    total_seconds,
     verdict,
 )
 
@@ -55,7 +56,7 @@ def _headline(report: Report) -> Text:
         (f" {VERDICTS[outcome]} ", f"{_STYLE[outcome]} reverse"),
         (f"  {report.target}", "bold"),
         f"  {tally(report)}",
-        (f"  in {duration(sum(report.seconds.values()))}" if report.seconds else "", "dim"),
+        (f"  in {duration(total_seconds(report.seconds))}" if report.seconds else "", "dim"),
     )
 
 

@@ -17,7 +17,15 @@ VERDICTS: Mapping[Outcome, str] = {
 }
 ABSENT = "\N{EN DASH}"
 _PREFIXES: Mapping[int, str] = {-3: "n", -2: "\N{MICRO SIGN}", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
-_UNITS: Mapping[str, str] = {"s": "s", "hz": "Hz"}
+_UNITS: Mapping[str, tuple[float, str]] = {
+    "s": (1.0, "s"),
+    "ms": (1e-3, "s"),
+    "us": (1e-6, "s"),
+    "ns": (1e-9, "s"),
+    "hz": (1.0, "Hz"),
+    "mhz": (1e6, "Hz"),
+}
+_LONG_LIST = 12  # more numbers than this are told by their range
 _SPREADS = (("min", "median", "max"), ("min", "mean", "max"), ("min", "max"))
 
 
@@ -111,6 +119,8 @@ def number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
     if isinstance(value, list | tuple):
+        if len(value) > _LONG_LIST and all(isinstance(item, int | float) for item in value):
+            return f"{len(value)} values, {number(min(value))} to {number(max(value))}"
         return ", ".join(number(item) for item in value) or ABSENT
     return str(value)
 
@@ -144,8 +154,17 @@ def engineering(value: float, unit: str) -> str:
     return f"{value / 1000.0**exponent:.4g} {_PREFIXES[exponent]}{unit}"
 
 
+def total_seconds(seconds: Mapping[str, float]) -> float:
+    """Add up wall times, or take the entry ``total`` where there is one: activities may overlap or leave gaps.
+
+    >>> total_seconds({"write": 0.5, "ghdl": 8.0}), total_seconds({"ghdl": 8.0, "total": 9.25})
+    (8.5, 9.25)
+    """
+    return seconds["total"] if "total" in seconds else sum(seconds.values())
+
+
 def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk through nested resources as pairs of a name and a text; a key ending in _s or _hz has that unit.
+    """Walk through nested resources as pairs of a name and a text; a key ending in _s, _hz ... has that unit.
 
     >>> list(flat({"yosys": {"LUT": 1646}, "lanes": [32, 10], "latency_s": 8.4e-6}))
     [('yosys LUT', '1,646'), ('lanes', '32, 10'), ('latency', '8.4 µs')]
@@ -160,7 +179,8 @@ def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
         elif isinstance(value, Mapping):
             yield from flat(value, f"{name} ")
         elif stem and unit in _UNITS and isinstance(value, int | float):
-            yield f"{prefix}{stem}".replace("_", " "), engineering(float(value), _UNITS[unit])
+            scale, base = _UNITS[unit]
+            yield f"{prefix}{stem}".replace("_", " "), engineering(scale * value, base)
         else:
             yield name, number(value)
 

@@ -6,7 +6,7 @@ import pytest
 
 from lightning_neuro import tools
 from lightning_neuro.report import json_form, wording
-from lightning_neuro.report.wording import duration, engineering, flat, number
+from lightning_neuro.report.wording import duration, engineering, flat, number, total_seconds
 
 
 @pytest.mark.parametrize("module", [wording, json_form, tools])
@@ -40,7 +40,19 @@ def test_engineering_covers_the_edges(value: float, text: str) -> None:
 
 
 def test_units_are_taken_from_keys_at_any_depth() -> None:
-    assert dict(flat({"fpga": {"clock_hz": 1e8, "latency_s": 2.5e-5}})) == {
+    resources = {"fpga": {"clock_hz": 1e8, "latency_s": 2.5e-5, "bus_mhz": 2400, "delay_us": 25}}
+    assert dict(flat(resources)) == {
         "fpga clock": "100 MHz",
         "fpga latency": "25 µs",
+        "fpga bus": "2.4 GHz",
+        "fpga delay": "25 µs",
     }
+
+
+def test_long_list_is_told_by_its_range() -> None:
+    assert number(list(range(100, 120))) == "20 values, 100 to 119"
+    assert number(["a"] * 20) == ", ".join(["a"] * 20)
+
+
+def test_total_is_not_added_to_its_parts() -> None:
+    assert total_seconds({"write": 1.0, "total": 3.0}) == 3.0
