@@ -145,7 +145,7 @@ class Report:
         checks: every check, in the order in which they ran.
         resources: what the artefact costs, in the target's terms: plain values, lists or mappings of them.
         assumptions: sentences the reader has to accept for the numbers to hold.
-        seconds: wall time in seconds by activity; ``total``, where given, is the time of the whole deployment.
+        seconds: wall time in seconds by activity; ``total``, where given, is the whole deployment.
     """
 
     target: str

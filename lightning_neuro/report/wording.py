@@ -155,7 +155,7 @@ def engineering(value: float, unit: str) -> str:
 
 
 def total_seconds(seconds: Mapping[str, float]) -> float:
-    """Add up wall times, or take the entry ``total`` where there is one: activities may overlap or leave gaps.
+    """Add up wall times, or take the entry ``total`` if there is one: activities may overlap or leave gaps.
 
     >>> total_seconds({"write": 0.5, "ghdl": 8.0}), total_seconds({"ghdl": 8.0, "total": 9.25})
     (8.5, 9.25)
@@ -164,7 +164,7 @@ def total_seconds(seconds: Mapping[str, float]) -> float:
 
 
 def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk through nested resources as pairs of a name and a text; a key ending in _s, _hz ... has that unit.
+    """Walk through nested resources as pairs of name and text; a key ending in _s, _hz ... has that unit.
 
     >>> list(flat({"yosys": {"LUT": 1646}, "lanes": [32, 10], "latency_s": 8.4e-6}))
     [('yosys LUT', '1,646'), ('lanes', '32, 10'), ('latency', '8.4 µs')]

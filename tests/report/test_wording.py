@@ -1,18 +1,9 @@
-import doctest
 import math
 
 import numpy as np
 import pytest
 
-from lightning_neuro import tools
-from lightning_neuro.report import json_form, wording
 from lightning_neuro.report.wording import duration, engineering, flat, number, total_seconds
-
-
-@pytest.mark.parametrize("module", [wording, json_form, tools])
-def test_examples_in_the_docstrings_are_true(module: object) -> None:
-    result = doctest.testmod(module)  # type: ignore[arg-type]
-    assert result.attempted > 0 and result.failed == 0
 
 
 @pytest.mark.parametrize("value", [None, math.nan, np.float32("nan"), math.inf])
