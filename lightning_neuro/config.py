@@ -54,14 +54,18 @@ def check_config(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key, default=None)
         if value is not None and not holds(value):
             raise ConfigError(
-                f"{key}={value} must be {needed}", where=key, why=f"it is {type(value).__name__} '{value}'",
+                f"{key}={value} must be {needed}",
+                where=key,
+                why=f"it is {type(value).__name__} '{value}'",
                 next_command=f"{key}={example}",
-            )  # fmt: skip
+            )
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         raise ConfigError(
-            f"no checkpoint '{cfg.ckpt_path}'", where="ckpt_path", why="a run resumes from a file",
+            f"no checkpoint '{cfg.ckpt_path}'",
+            where="ckpt_path",
+            why="a run resumes from a file",
             next_command="ckpt_path=outputs/latest/last.ckpt",
-        )  # fmt: skip
+        )
 
 
 def build_data(cfg: DictConfig) -> ValuesModule:
@@ -81,10 +85,11 @@ def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
     for index, size in fill.items():
         if filled[index] != size:
             raise ConfigError(
-                f"layers {filled} do not fit the data: layer {index} needs {size}", where="model.layers",
+                f"layers {filled} do not fit the data: layer {index} needs {size}",
+                where="model.layers",
                 why=f"the data have {fill[0]} inputs and {data.classes} classes",
                 next_command="model.layers='[null,128,null]'",
-            )  # fmt: skip
+            )
     return create(cfg.model, "model", layers=filled)
 
 
@@ -108,9 +113,11 @@ def build_logger(cfg: DictConfig) -> Any:
     package = _PIP.get(cfg.logger._target_.rsplit(".", 1)[-1])
     if package and find_spec(package) is None:
         raise ConfigError(
-            f"logger needs the package '{package}'", where="logger", why="it is not installed",
+            f"logger needs the package '{package}'",
+            where="logger",
+            why="it is not installed",
             next_command=f"pip install {package}   (or logger=csv)",
-        )  # fmt: skip
+        )
     return create(cfg.logger, "logger")
 
 
@@ -129,9 +136,11 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
             raise cause from None
         text = str(cause or error).split("\n")[0]
         raise ConfigError(
-            f"{where} cannot be built: {text}", where=where, why=f"{node.get('_target_')} refused its arguments",
+            f"{where} cannot be built: {text}",
+            where=where,
+            why=f"{node.get('_target_')} refused its arguments",
             next_command="python train.py --cfg job   (shows every key and value)",
-        ) from error  # fmt: skip
+        ) from error
 
 
 @contextmanager

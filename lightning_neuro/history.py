@@ -19,7 +19,10 @@ class History(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record training and validation metrics of the epoch."""
         numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.epochs = [*self.epochs[: trainer.current_epoch], numbers | {"epoch": float(trainer.current_epoch)}]
+        self.epochs = [
+            *self.epochs[: trainer.current_epoch],
+            numbers | {"epoch": float(trainer.current_epoch)},
+        ]
 
     def record_test(self, trainer: pl.Trainer) -> None:
         """Record the metrics of the test that has just ended."""
@@ -31,5 +34,7 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue the epochs of a checkpoint."""
-        if len(state_dict["epochs"]) > len(self.epochs):  # testing the best checkpoint restores an earlier state
+        if len(state_dict["epochs"]) > len(
+            self.epochs
+        ):  # testing the best checkpoint restores an earlier state
             self.epochs = list(state_dict["epochs"])

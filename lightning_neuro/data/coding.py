@@ -53,7 +53,9 @@ class Coding:
 
     def __post_init__(self) -> None:
         _require(self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}", "rate_deterministic")
-        _require(isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16")
+        _require(
+            isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16"
+        )
         _require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
         _require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
         for name in ("gain", "offset"):
@@ -74,9 +76,13 @@ class Coding:
         names = {field.name for field in dataclasses.fields(cls)}
         _require(set(values) == names, "fields", sorted(values), f"exactly {sorted(names)}", "...")
         return cls(
-            kind=str(values["kind"]), steps=int(values["steps"]), seed=int(values["seed"]),
-            gain=float(values["gain"]), offset=float(values["offset"]), scale=float(values["scale"]),
-        )  # fmt: skip
+            kind=str(values["kind"]),
+            steps=int(values["steps"]),
+            seed=int(values["seed"]),
+            gain=float(values["gain"]),
+            offset=float(values["offset"]),
+            scale=float(values["scale"]),
+        )
 
 
 def _require(holds: bool, name: str, value: object, needed: str, example: str) -> None:
@@ -162,22 +168,31 @@ def _fill_rate(limit, keys, raster):  # pragma: no cover - compiled
 
 
 def _rate_deterministic(p: np.ndarray, steps: int, keys: np.ndarray) -> np.ndarray:
-    counts = np.rint(p.astype(np.float64) * steps).astype(np.int64)
+    counts = np.rint(p.astype(np.float64) * steps).astype(np.uint16)
     raster = np.empty((len(p), steps, p.shape[1]), np.uint8)
-    _fill_even(counts, raster)
+    _fill_from_table(counts, even_spikes(steps), raster)
     return raster
 
 
+def even_spikes(steps: int) -> np.ndarray:
+    """Return [steps, count] for count = 0 .. steps: 1 where the running sum of count / steps, started at one half,
+    passes a whole number (exact in integers).
+
+    >>> even_spikes(4).T.tolist()
+    [[0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 1], [1, 1, 1, 1]]
+    """
+    t, count = np.arange(steps + 1)[:, None], np.arange(steps + 1)[None, :]
+    return np.diff((2 * count * t + steps) // (2 * steps), axis=0).astype(np.uint8)
+
+
 @njit(cache=True, nogil=True)
-def _fill_even(counts, raster):  # pragma: no cover - compiled
-    """Spike where the running sum of counts / steps, started at one half, passes a whole number (exact integers)."""
+def _fill_from_table(counts, table, raster):  # pragma: no cover - compiled
     batch, steps, size = raster.shape
     for b in range(batch):
         for t in range(steps):
+            row = table[t]
             for n in range(size):
-                before = (2 * counts[b, n] * t + steps) // (2 * steps)
-                after = (2 * counts[b, n] * (t + 1) + steps) // (2 * steps)
-                raster[b, t, n] = after - before
+                raster[b, t, n] = row[counts[b, n]]
 
 
 def _latency(p: np.ndarray, steps: int, keys: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lightning_neuro.data.coding import Coding, mix, sample_keys
+from lightning_neuro.data.augment import shifted
+from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.module import ValuesModule, stratified
 from lightning_neuro.data.samples import Augment, Samples
 from lightning_neuro.errors import DataError
@@ -32,7 +33,7 @@ class Mnist(ValuesModule):
         batch_size: training samples per batch.
         eval_batch_size: samples per validation and test batch.
         val_samples: training samples held out for validation, stratified.
-        shift: training images move by up to this many pixels in each direction; 0 = not.
+        shift: training images move by up to this many pixels in each direction, interpolated; 0 = not.
         seed: order of training samples and their shifts.
         split_seed: which training samples are validation samples.
     """
@@ -41,9 +42,17 @@ class Mnist(ValuesModule):
     classes = 10
 
     def __init__(
-        self, *, root: str, coding: Coding | dict[str, Any], batch_size: int, eval_batch_size: int, val_samples: int,
-        shift: int, seed: int, split_seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        root: str,
+        coding: Coding | dict[str, Any],
+        batch_size: int,
+        eval_batch_size: int,
+        val_samples: int,
+        shift: float,
+        seed: int,
+        split_seed: int,
+    ) -> None:
         super().__init__(coding=coding, batch_size=batch_size, eval_batch_size=eval_batch_size, seed=seed)
         self.root, self.val_samples, self.shift, self.split_seed = Path(root), val_samples, shift, split_seed
 
@@ -60,25 +69,7 @@ class Mnist(ValuesModule):
 
     def augmentation(self) -> Augment | None:
         """Return the random shift, or None when ``shift`` is 0."""
-        return partial(shifted, limit=self.shift, seed=self.seed) if self.shift else None
-
-
-def shifted(values: np.ndarray, ids: np.ndarray, epoch: int, *, limit: int, seed: int) -> np.ndarray:
-    """Return images moved by up to ``limit`` pixels, zero-filled, by (seed, epoch, id).
-
-    Args:
-        values: [batch, 784] grey values.
-        ids: [batch] numbers of the samples.
-        epoch: number of the epoch.
-        limit: largest shift in pixels, each direction.
-        seed: of the shifts.
-    """
-    keys = mix(sample_keys(seed, epoch, ids))
-    span = np.uint64(2 * limit + 1)
-    down, right = (keys % span).astype(np.int64), ((keys >> np.uint64(32)) % span).astype(np.int64)
-    padded = np.pad(values.reshape(-1, SIDE, SIDE), ((0, 0), (limit, limit), (limit, limit)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (SIDE, SIDE), axis=(1, 2))
-    return windows[np.arange(len(values)), down, right].reshape(len(values), -1)
+        return partial(shifted, side=SIDE, limit=self.shift, seed=self.seed) if self.shift else None
 
 
 def find(root: Path, name: str) -> Path | None:
@@ -142,6 +133,8 @@ def download(root: Path) -> None:
 def _refuse(what: str, root: Path) -> NoReturn:
     names = ", ".join(f"{name}[.gz]" for pair in FILES.values() for name in pair)
     raise DataError(
-        what, where=f"data.root={root}", why=f"the folder needs {names}",
+        what,
+        where=f"data.root={root}",
+        why=f"the folder needs {names}",
         next_command="python train.py data=mnist data.root=FOLDER_WITH_THE_FILES",
-    )  # fmt: skip
+    )

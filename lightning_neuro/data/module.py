@@ -38,9 +38,11 @@ class ValuesModule(pl.LightningDataModule):
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(
-                    f"{name} {value} is not a positive integer", where=f"data.{name}",
-                    why="a batch holds at least one sample", next_command=f"data.{name}=64",
-                )  # fmt: skip
+                    f"{name} {value} is not a positive integer",
+                    where=f"data.{name}",
+                    why="a batch holds at least one sample",
+                    next_command=f"data.{name}=64",
+                )
         self.coding = coding if isinstance(coding, Coding) else Coding.from_dict(coding)
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self._encoded: dict[str, EncodedSamples] = {}
@@ -68,9 +70,11 @@ class ValuesModule(pl.LightningDataModule):
     def _part(self, split: str) -> EncodedSamples:
         if split not in SPLITS:
             raise ConfigError(
-                f"unknown split '{split}'", where="evaluation_set", why=f"splits are {', '.join(SPLITS)}",
+                f"unknown split '{split}'",
+                where="evaluation_set",
+                why=f"splits are {', '.join(SPLITS)}",
                 next_command='evaluation_set("test", limit=None)',
-            )  # fmt: skip
+            )
         self.setup()
         return self._encoded[split]
 
@@ -95,30 +99,27 @@ class ValuesModule(pl.LightningDataModule):
 
 
 def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sorted indices (kept, held out), every class held out in proportion (largest remainders).
+    """Return sorted indices (kept, held out), every class held out in proportion: scikit-learn's stratified split.
 
     Args:
         labels: [samples] class numbers.
-        held_out: how many samples to hold out, fewer than there are.
+        held_out: how many samples to hold out.
         seed: which samples.
 
     Raises:
-        ConfigError: there are not that many samples.
+        ConfigError: there are too few samples for that, or fewer held out than classes.
     """
-    if not 0 <= held_out < len(labels):
+    from sklearn.model_selection import train_test_split  # imported late: takes a second
+
+    try:
+        kept, out = train_test_split(
+            np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
         raise ConfigError(
-            f"cannot hold out {held_out} of {len(labels)} samples", where="data",
-            why="some samples must remain for training", next_command="data.val_share=0.1 or data.val_samples=5000",
-        )  # fmt: skip
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(labels, return_counts=True)
-    shares = counts * (held_out / len(labels))
-    quotas = np.floor(shares).astype(int)
-    most_left = np.argsort(quotas - shares, kind="stable")[: held_out - quotas.sum()]
-    quotas[most_left] += 1
-    held = [
-        generator.permutation(np.flatnonzero(labels == label))[:quota]
-        for label, quota in zip(classes, quotas, strict=True)
-    ]
-    out = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(labels)), out), out
+            f"cannot hold out {held_out} of {len(labels)} samples",
+            where="data",
+            why=str(error),
+            next_command="data.val_share=0.1 or data.val_samples=5000",
+        ) from error
+    return np.sort(kept), np.sort(out)

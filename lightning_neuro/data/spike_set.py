@@ -51,15 +51,21 @@ class SpikeSet:
         binary = self.spikes.dtype == np.uint8
         if binary and self.spikes.max(initial=0) > 1:
             raise DataError(
-                "spikes larger than 1 cannot be packed as bits", where="SpikeSet.pack",
-                why="a uint8 raster holds 0 or 1", next_command="store graded input as float32",
-            )  # fmt: skip
+                "spikes larger than 1 cannot be packed as bits",
+                where="SpikeSet.pack",
+                why="a uint8 raster holds 0 or 1",
+                next_command="store graded input as float32",
+            )
         body = np.packbits(self.spikes.reshape(-1)) if binary else self.spikes
         return {
-            "format": _FORMAT, "kind": "spikes" if binary else "currents",
-            "samples": samples, "steps": steps, "inputs": inputs,
-            "body": torch.from_numpy(np.array(body)), "labels": torch.from_numpy(np.array(self.labels)),
-        }  # fmt: skip
+            "format": _FORMAT,
+            "kind": "spikes" if binary else "currents",
+            "samples": samples,
+            "steps": steps,
+            "inputs": inputs,
+            "body": torch.from_numpy(np.array(body)),
+            "labels": torch.from_numpy(np.array(self.labels)),
+        }
 
     @classmethod
     def unpack(cls, packed: Mapping[str, object]) -> SpikeSet:
@@ -78,7 +84,8 @@ class SpikeSet:
             return cls(spikes=body.reshape(shape), labels=labels)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise DataError(
-                f"recorded inputs cannot be read: {error}", where="SpikeSet.unpack",
+                f"recorded inputs cannot be read: {error}",
+                where="SpikeSet.unpack",
                 why="the checkpoint is damaged or was written by another version",
                 next_command="train again: python train.py",
-            ) from error  # fmt: skip
+            ) from error

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.models.activity import Activity
 from lightning_neuro.models.network import NeuronOptions, build
 from lightning_neuro.models.readout import MEMBRANE_READOUTS, READOUTS, decide, make_loss
 from lightning_neuro.models.schedule import make_schedule
@@ -53,28 +54,62 @@ class LIFClassifier(pl.LightningModule):
     """
 
     def __init__(
-        self, *, layers: Sequence[int], neuron: str, beta: float | Sequence[float], learn_beta: bool,
-        beta_constraint: str, tau_syn: float | None, learn_alpha: bool, dt: float, threshold: float,
-        learn_threshold: bool, reset: str, reset_delay: int, bias: bool, surrogate: str, surrogate_slope: float,
-        readout: str, loss: str, loss_gain: float, label_smoothing: float, dropout: float, lr: float,
-        weight_decay: float, weight_clip: float | None, schedule: str,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        layers: Sequence[int],
+        neuron: str,
+        beta: float | Sequence[float],
+        learn_beta: bool,
+        beta_constraint: str,
+        tau_syn: float | None,
+        learn_alpha: bool,
+        dt: float,
+        threshold: float,
+        learn_threshold: bool,
+        reset: str,
+        reset_delay: int,
+        bias: bool,
+        surrogate: str,
+        surrogate_slope: float,
+        readout: str,
+        loss: str,
+        loss_gain: float,
+        label_smoothing: float,
+        dropout: float,
+        lr: float,
+        weight_decay: float,
+        weight_clip: float | None,
+        schedule: str,
+    ) -> None:
         super().__init__()
         self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
         check_choice("readout", readout, tuple(READOUTS))
         options = NeuronOptions(
-            neuron=neuron, tau_syn=tau_syn, dt=dt, threshold=threshold, reset=reset, reset_delay=reset_delay,
-            learn_beta=learn_beta, learn_alpha=learn_alpha, learn_threshold=learn_threshold,
-            beta_constraint=beta_constraint, surrogate=surrogate, surrogate_slope=surrogate_slope,
-        )  # fmt: skip
+            neuron=neuron,
+            tau_syn=tau_syn,
+            dt=dt,
+            threshold=threshold,
+            reset=reset,
+            reset_delay=reset_delay,
+            learn_beta=learn_beta,
+            learn_alpha=learn_alpha,
+            learn_threshold=learn_threshold,
+            beta_constraint=beta_constraint,
+            surrogate=surrogate,
+            surrogate_slope=surrogate_slope,
+        )
         _check_ranges(lr=lr, weight_decay=weight_decay, dropout=dropout, weight_clip=weight_clip)
         last_reset = "none" if readout in MEMBRANE_READOUTS else reset
         self.network = build(layers, beta, bias, last_reset, options)
         self.loss = make_loss(loss, loss_gain, label_smoothing)
         self.readout, self.lr, self.weight_decay, self.weight_clip = readout, lr, weight_decay, weight_clip
         self.schedule, self.dropout = schedule, dropout
+        self._activity = Activity()
         self.accuracy = nn.ModuleDict(
-            {f"{split}_split": MulticlassAccuracy(layers[-1], average="micro") for split in ("train", "val", "test")}
+            {
+                f"{split}_split": MulticlassAccuracy(layers[-1], average="micro")
+                for split in ("train", "val", "test")
+            }
         )
 
     def layer_outputs(self, raster: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -107,24 +142,23 @@ class LIFClassifier(pl.LightningModule):
         metric = self.accuracy[f"{split}_split"]
         metric.update(decide(scores.detach()), labels)  # type: ignore[operator]
         self.log(f"{split}/accuracy", metric, on_step=False, on_epoch=True, prog_bar=True)  # type: ignore[arg-type]
-        self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=split == "val", batch_size=len(labels))
+        self.log(
+            f"{split}/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            prog_bar=split == "val",
+            batch_size=len(labels),
+        )
         if split != "train":
-            self._log_activity(raster, [spikes for spikes, _ in outputs], split)
+            self._activity.update(raster, [spikes for spikes, _ in outputs])
         return loss
 
-    def _log_activity(self, raster: Tensor, layers: list[Tensor], split: str) -> None:
-        """Log the spike rate of each layer, and neurons that never or always fire, as shares of the layer."""
-        batch, total = len(raster), raster.count_nonzero() / len(raster)
-        for index, spikes in enumerate(layers, start=1):
-            per_neuron = spikes.mean((0, 1))
-            total = total + spikes.sum() / batch
-            values = {
-                f"{split}/spike_rate/layer{index}": per_neuron.mean(),
-                f"{split}/dead/layer{index}": (per_neuron == 0).float().mean(),
-                f"{split}/saturated/layer{index}": (per_neuron > SATURATED_RATE).float().mean(),
-            }
-            self.log_dict(values, on_step=False, on_epoch=True, batch_size=batch)
-        self.log(f"{split}/spikes_per_sample", total, on_step=False, on_epoch=True, batch_size=batch)
+    def _start_activity(self) -> None:
+        self._activity = Activity()
+
+    def _log_activity(self, split: str) -> None:
+        self.log_dict({f"{split}/{name}": value for name, value in self._activity.numbers().items()})
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch (raster [batch, time, n_in], labels [batch])."""
@@ -137,6 +171,22 @@ class LIFClassifier(pl.LightningModule):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log accuracy, loss and activity."""
         self._step(batch, "test")
+
+    def on_validation_epoch_start(self) -> None:
+        """Start counting spikes."""
+        self._start_activity()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log spike rates, dead and saturated neurons, spikes per sample."""
+        self._log_activity("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Start counting spikes."""
+        self._start_activity()
+
+    def on_test_epoch_end(self) -> None:
+        """Log spike rates, dead and saturated neurons, spikes per sample."""
+        self._log_activity("test")
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the class numbers [batch]."""
@@ -153,12 +203,12 @@ class LIFClassifier(pl.LightningModule):
         """AdamW; decay acts on weights, not on biases and neuron constants."""
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        groups = [
+            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr)
         return make_schedule(self.schedule, optimizer, int(self.trainer.estimated_stepping_batches))
-
-
-SATURATED_RATE = 0.95
 
 
 def _check_ranges(*, lr: float, weight_decay: float, dropout: float, weight_clip: float | None) -> None:
@@ -171,6 +221,8 @@ def _check_ranges(*, lr: float, weight_decay: float, dropout: float, weight_clip
     for name, (value, holds, needed) in checks.items():
         if not holds:
             raise ConfigError(
-                f"{name}={value} must be {needed}", where=f"model.{name}", why="it makes no sense otherwise",
+                f"{name}={value} must be {needed}",
+                where=f"model.{name}",
+                why="it makes no sense otherwise",
                 next_command=f"remove model.{name} to use the default",
-            )  # fmt: skip
+            )

@@ -51,9 +51,11 @@ class NeuronOptions:
             return None
         if not 0 < self.dt <= self.tau_syn:
             raise ConfigError(
-                f"tau_syn {self.tau_syn} s is shorter than the step of {self.dt} s", where="model.tau_syn",
-                why="alpha = 1 - dt / tau_syn must lie in 0..1", next_command="model.tau_syn=null",
-            )  # fmt: skip
+                f"tau_syn {self.tau_syn} s is shorter than the step of {self.dt} s",
+                where="model.tau_syn",
+                why="alpha = 1 - dt / tau_syn must lie in 0..1",
+                next_command="model.tau_syn=null",
+            )
         return 1 - self.dt / self.tau_syn
 
 
@@ -78,17 +80,21 @@ def build(
     modules: list[nn.Module] = []
     for index, (fan_in, size) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         reset = last_reset if index == len(sizes) - 2 else options.reset
-        modules += [EventLinear(fan_in, size, bias=bias), _MAKERS[options.neuron](size, betas[index], reset, options)]
+        modules += [
+            EventLinear(fan_in, size, bias=bias),
+            _MAKERS[options.neuron](size, betas[index], reset, options),
+        ]
     return nn.Sequential(*modules)
 
 
 def _sizes(layers: Sequence[int]) -> list[int]:
     if len(layers) < 2 or not all(isinstance(size, int) and size > 0 for size in layers):
         raise ConfigError(
-            f"layers {list(layers)} are not at least two positive integers", where="model.layers",
+            f"layers {list(layers)} are not at least two positive integers",
+            where="model.layers",
             why="sizes go from the input to the classes; null first and last are filled from the data",
             next_command="model.layers='[null,128,null]'",
-        )  # fmt: skip
+        )
     return list(layers)
 
 
@@ -96,19 +102,28 @@ def _per_layer(beta: float | Sequence[float], layers: int) -> list[float]:
     betas = [float(beta)] * layers if isinstance(beta, (int, float)) else [float(b) for b in beta]
     if len(betas) != layers:
         raise ConfigError(
-            f"{len(betas)} betas for {layers} layers of neurons", where="model.beta",
-            why="give one number for all layers, or one per layer", next_command="model.beta=0.875",
-        )  # fmt: skip
+            f"{len(betas)} betas for {layers} layers of neurons",
+            where="model.beta",
+            why="give one number for all layers, or one per layer",
+            next_command="model.beta=0.875",
+        )
     return betas
 
 
 def _native(size: int, beta: float, reset: str, options: NeuronOptions) -> nn.Module:
     return LIF(
-        size, beta=beta, alpha=options.alpha, threshold=options.threshold, reset=reset,  # type: ignore[arg-type]
-        reset_delay=options.reset_delay, learn_beta=options.learn_beta, learn_alpha=options.learn_alpha,  # type: ignore[arg-type]
-        learn_threshold=options.learn_threshold, beta_constraint=options.beta_constraint,  # type: ignore[arg-type]
+        size,
+        beta=beta,
+        alpha=options.alpha,
+        threshold=options.threshold,
+        reset=reset,  # type: ignore[arg-type]
+        reset_delay=options.reset_delay,
+        learn_beta=options.learn_beta,
+        learn_alpha=options.learn_alpha,  # type: ignore[arg-type]
+        learn_threshold=options.learn_threshold,
+        beta_constraint=options.beta_constraint,  # type: ignore[arg-type]
         surrogate=make_surrogate(options.surrogate, options.surrogate_slope),
-    )  # fmt: skip
+    )
 
 
 def _library(name: str) -> Callable[[int, float, str, NeuronOptions], nn.Module]:
@@ -116,11 +131,19 @@ def _library(name: str) -> Callable[[int, float, str, NeuronOptions], nn.Module]
         from lightning_neuro.neurons import libraries  # imported late: the libraries take seconds
 
         arguments: dict[str, Any] = {
-            "beta": beta, "alpha": options.alpha, "threshold": options.threshold, "dt": options.dt, "reset": reset,
-            "reset_delay": options.reset_delay, "learn_beta": options.learn_beta, "learn_alpha": options.learn_alpha,
-            "learn_threshold": options.learn_threshold, "beta_constraint": options.beta_constraint,
-            "surrogate": options.surrogate, "surrogate_slope": options.surrogate_slope,
-        }  # fmt: skip
+            "beta": beta,
+            "alpha": options.alpha,
+            "threshold": options.threshold,
+            "dt": options.dt,
+            "reset": reset,
+            "reset_delay": options.reset_delay,
+            "learn_beta": options.learn_beta,
+            "learn_alpha": options.learn_alpha,
+            "learn_threshold": options.learn_threshold,
+            "beta_constraint": options.beta_constraint,
+            "surrogate": options.surrogate,
+            "surrogate_slope": options.surrogate_slope,
+        }
         return libraries.make(name, size, **arguments)
 
     return make

@@ -20,11 +20,11 @@ def spike_count(spikes: Tensor, membrane: Tensor) -> Tensor:
 
 
 def first_spike(spikes: Tensor, membrane: Tensor) -> Tensor:
-    """Return minus the number of steps before the first spike (-steps where there is none), [batch, class].
+    """Return the steps that are left from the first spike on (0 where there is none), [batch, class].
 
-    -sum_t prod_{k<=t} (1 - s[k]): exact for spikes 0 or 1, and differentiable through the surrogate.
+    steps - sum_t prod_{k<=t} (1 - s[k]): exact for spikes 0 or 1, and differentiable through the surrogate.
     """
-    return -torch.cumprod(1 - spikes, dim=0).sum(0)
+    return len(spikes) - torch.cumprod(1 - spikes, dim=0).sum(0)
 
 
 def membrane_max(spikes: Tensor, membrane: Tensor) -> Tensor:

@@ -37,7 +37,11 @@ def constant(progress: float) -> float:
     return 1.0
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"one_cycle": one_cycle, "cosine": cosine, "constant": constant}
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "one_cycle": one_cycle,
+    "cosine": cosine,
+    "constant": constant,
+}
 
 
 def make_schedule(name: str, optimizer: Optimizer, steps: int) -> Any:

@@ -162,7 +162,11 @@ def per_neuron(name: str, value: float | Tensor, size: int, *, upper: float | No
     if tensor.ndim == 0:
         tensor = tensor.repeat(size)
     if tensor.shape != (size,):
-        _refuse(name, f"{name} has shape {list(tensor.shape)}, the layer has {size} neurons", "one value per neuron")
+        _refuse(
+            name,
+            f"{name} has shape {list(tensor.shape)}, the layer has {size} neurons",
+            "one value per neuron",
+        )
     inside = (tensor >= 0) & (tensor <= upper) if upper is not None else tensor > 0
     if not bool((inside & torch.isfinite(tensor)).all()):
         wanted = f"0 <= {name} <= {upper:g}" if upper is not None else f"{name} > 0"
@@ -173,7 +177,9 @@ def per_neuron(name: str, value: float | Tensor, size: int, *, upper: float | No
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise ConfigError unless ``value`` is one of ``choices``."""
     if value not in choices:
-        _refuse(name, f"{name}={value} is unknown", f"choices are {', '.join(map(str, choices))}", str(choices[0]))
+        _refuse(
+            name, f"{name}={value} is unknown", f"choices are {', '.join(map(str, choices))}", str(choices[0])
+        )
 
 
 def _refuse(name: str, what: str, why: str, example: str = "...") -> None:

@@ -77,7 +77,9 @@ class LIFSequence(torch.autograd.Function):
         return grad_drive, grad_beta, grad_alpha, grad_threshold, None, None, None, None
 
 
-def _source(at_threshold: Tensor | None, grad_visible: Tensor | None, keep: Tensor | None, like: Tensor) -> Tensor:
+def _source(
+    at_threshold: Tensor | None, grad_visible: Tensor | None, keep: Tensor | None, like: Tensor
+) -> Tensor:
     """Return the gradient that reaches v[t] directly, from the spike and from the visible membrane."""
     if grad_visible is None:
         return torch.zeros_like(like) if at_threshold is None else at_threshold
@@ -92,7 +94,12 @@ def _grad_beta(gradient: Tensor, membrane: Tensor, spikes: Tensor, threshold: Te
 
 
 def _grad_threshold(
-    gradient: Tensor, at_threshold: Tensor | None, grad_visible: Tensor | None, spikes: Tensor, beta: Tensor, ctx
+    gradient: Tensor,
+    at_threshold: Tensor | None,
+    grad_visible: Tensor | None,
+    spikes: Tensor,
+    beta: Tensor,
+    ctx,
 ) -> Tensor:
     """Return dL/dthreshold, [neuron]: through the comparison and through a subtracting reset."""
     total = torch.zeros_like(beta) if at_threshold is None else -at_threshold.sum((0, 1))

@@ -2,7 +2,7 @@
 
 Forward adds, for every spike, one column of the weight matrix; backward adds the output gradient to that column.
 Equal to the dense product up to the order of summation. Break-even with a dense product on one thread is near a
-density of 0.15 (784 inputs, 128 outputs; ``benchmarks/neurons.py`` measures it).
+density of 0.2 (784 inputs, 128 outputs; ``benchmarks/neurons.py`` measures it).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numba import njit
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-SPARSE_BELOW = 0.15
+SPARSE_BELOW = 0.2
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,9 @@ IDS = np.array([3, 1, 4, 15, 9])
 
 
 def coding(kind: str, **changes) -> Coding:
-    return Coding(**({"kind": kind, "steps": 10, "seed": 2, "gain": 1.0, "offset": 0.0, "scale": 1.0} | changes))
+    return Coding(
+        **({"kind": kind, "steps": 10, "seed": 2, "gain": 1.0, "offset": 0.0, "scale": 1.0} | changes)
+    )
 
 
 def test_dictionary_round_trip_is_exact_and_plain():
@@ -46,7 +48,9 @@ def test_random_spikes_change_with_epoch_seed_and_sample():
 
 
 def test_rate_follows_the_intensity_without_correlation():
-    p = np.tile(np.array([0, 0.25, 0.7, 1], np.float32), 501)[None, :-1]  # 2003 inputs: not a multiple of four
+    p = np.tile(np.array([0, 0.25, 0.7, 1], np.float32), 501)[
+        None, :-1
+    ]  # 2003 inputs: not a multiple of four
     raster = encode(p, coding("rate", steps=200), np.array([0]), 0)[0]
     for value in (0, 0.25, 0.7, 1):
         assert abs(raster[:, p[0] == value].mean() - value) < 0.005
@@ -66,7 +70,9 @@ def test_rate_is_the_published_hash_below_the_limit():
 
 @given(p=st.floats(0, 1, width=32), steps=st.integers(1, 40))
 def test_deterministic_rate_spaces_the_rounded_count_evenly(p, steps):
-    raster = encode(np.array([[p]], np.float32), coding("rate_deterministic", steps=steps), np.array([0]), None)
+    raster = encode(
+        np.array([[p]], np.float32), coding("rate_deterministic", steps=steps), np.array([0]), None
+    )
     times = np.flatnonzero(raster[0, :, 0])
     assert len(times) == np.rint(np.float64(np.float32(p)) * steps)
     assert set(np.unique(raster)) <= {0, 1}
@@ -75,13 +81,17 @@ def test_deterministic_rate_spaces_the_rounded_count_evenly(p, steps):
 
 
 def test_latency_fires_once_strong_inputs_first_and_zero_never():
-    raster = encode(np.array([[0, 0.01, 0.5, 1]], np.float32), coding("latency", steps=11), np.array([0]), None)[0]
+    raster = encode(
+        np.array([[0, 0.01, 0.5, 1]], np.float32), coding("latency", steps=11), np.array([0]), None
+    )[0]
     assert raster.sum(0).tolist() == [0, 1, 1, 1]
     assert raster.argmax(0).tolist()[1:] == [10, 5, 0]
 
 
 def test_gain_and_offset_act_before_clipping():
-    raster = encode(np.array([[0.2, 0.9]], np.float32), coding("direct", gain=2.0, offset=-0.1), np.array([0]), None)
+    raster = encode(
+        np.array([[0.2, 0.9]], np.float32), coding("direct", gain=2.0, offset=-0.1), np.array([0]), None
+    )
     np.testing.assert_allclose(raster[0, 0], [0.3, 1.0], rtol=1e-6)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lightning_neuro.data import Digits, Mnist
-from lightning_neuro.data.mnist import FILES, read_idx, shifted
+from lightning_neuro.data.augment import shifted
+from lightning_neuro.data.mnist import FILES, read_idx
 from lightning_neuro.data.module import stratified
 from lightning_neuro.errors import ConfigError, DataError
 
@@ -22,7 +23,15 @@ CODING = {"kind": "rate", "steps": 4, "seed": 0, "gain": 1.0, "offset": 0.0, "sc
 
 
 def digits(**changes) -> Digits:
-    options = {"coding": CODING, "batch_size": 100, "eval_batch_size": 64, "val_share": 0.1, "seed": 0, "split_seed": 0}
+    options = {
+        "coding": CODING,
+        "batch_size": 100,
+        "eval_batch_size": 64,
+        "val_share": 0.1,
+        "shift": 0.0,
+        "seed": 0,
+        "split_seed": 0,
+    }
     return Digits(**(options | changes))
 
 
@@ -42,9 +51,15 @@ def fake_mnist(folder: Path, *, images: int = 60, zipped: bool = False) -> Path:
 
 def mnist(root: Path, **changes) -> Mnist:
     options = {
-        "root": str(root), "coding": CODING | {"scale": 255.0}, "batch_size": 32, "eval_batch_size": 32,
-        "val_samples": 10, "shift": 0, "seed": 0, "split_seed": 0,
-    }  # fmt: skip
+        "root": str(root),
+        "coding": CODING | {"scale": 255.0},
+        "batch_size": 32,
+        "eval_batch_size": 32,
+        "val_samples": 10,
+        "shift": 0,
+        "seed": 0,
+        "split_seed": 0,
+    }
     return Mnist(**(options | changes))
 
 
@@ -120,15 +135,28 @@ def test_damaged_idx_files_are_refused(tmp_path, damage):
         read_idx(path)
 
 
-def test_shift_moves_whole_images_and_fills_with_zero():
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[0, 10, 12] = 200
-    places = set()
-    for epoch in range(60):
-        (moved,) = shifted(image.reshape(1, -1), np.array([0]), epoch, limit=1, seed=0).reshape(-1, 28, 28)
-        assert moved.sum() == 200
-        places.add(tuple(int(axis[0]) for axis in np.nonzero(moved)))
-    assert places == {(10 + dy, 12 + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+def moved(epoch: int, limit: float, at: tuple[int, int] = (10, 12)) -> np.ndarray:
+    image = np.zeros((28, 28), np.uint8)
+    image[at] = 200
+    return shifted(image.reshape(1, -1), np.array([0]), epoch, side=28, limit=limit, seed=0).reshape(28, 28)
+
+
+def test_shift_moves_the_centre_of_mass_evenly_and_keeps_the_mass():
+    centres = []
+    for epoch in range(200):
+        image = moved(epoch, limit=1.5)
+        assert image.sum() == pytest.approx(200, rel=1e-5) and np.count_nonzero(image) <= 4
+        centres.append([(image.sum(axis) @ np.arange(28)) / 200 for axis in (1, 0)])
+    offsets = np.array(centres) - (10, 12)
+    assert np.abs(offsets).max() <= 1.5 and np.abs(offsets).max() > 1.4
+    assert np.abs(offsets.mean(0)).max() < 0.2
+    assert np.array_equal(moved(3, limit=1.5), moved(3, limit=1.5))
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (27, 27), (0, 27)])
+def test_what_is_shifted_over_the_edge_is_gone(corner):
+    masses = [moved(epoch, limit=2, at=corner).sum() for epoch in range(50)]
+    assert min(masses) == 0 and max(masses) == pytest.approx(200, rel=1e-5)
 
 
 def test_stratified_holds_out_the_same_share_of_each_class():

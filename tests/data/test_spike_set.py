@@ -33,7 +33,9 @@ def test_spikes_are_packed_eight_to_a_byte():
     assert spike_set(np.uint8).pack()["body"].numel() == -(-7 * 3 * 11 // 8)
 
 
-@pytest.mark.parametrize("damage", [{"format": 99}, {"samples": 8}, {"body": None}, {"labels": torch.zeros(2)}])
+@pytest.mark.parametrize(
+    "damage", [{"format": 99}, {"samples": 8}, {"body": None}, {"labels": torch.zeros(2)}]
+)
 def test_damaged_packs_are_refused(damage):
     with pytest.raises(DataError):
         SpikeSet.unpack(spike_set(np.uint8).pack() | damage)

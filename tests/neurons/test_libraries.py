@@ -14,8 +14,15 @@ from lightning_neuro.neurons import LIF, make_surrogate
 from lightning_neuro.neurons.libraries import make
 
 STEPS, BATCH, SIZE = 25, 16, 24
-BASE = {"beta": 0.875, "alpha": None, "threshold": 1.0, "learn_beta": False, "learn_alpha": False,
-        "learn_threshold": False, "beta_constraint": "none"}  # fmt: skip
+BASE = {
+    "beta": 0.875,
+    "alpha": None,
+    "threshold": 1.0,
+    "learn_beta": False,
+    "learn_alpha": False,
+    "learn_threshold": False,
+    "beta_constraint": "none",
+}
 
 
 def native(options) -> LIF:
@@ -45,9 +52,18 @@ def compare(library: str, scale: float = 0.35, **changes) -> None:
 
 @pytest.mark.parametrize(
     ("reset", "delay", "alpha"),
-    [("zero", 0, None), ("zero", 1, None), ("subtract", 1, None), ("none", 1, None), ("none", 0, None),
-     ("zero", 0, 0.5), ("subtract", 1, 0.5), ("none", 1, 0.5), ("none", 0, 0.5)],
-)  # fmt: skip
+    [
+        ("zero", 0, None),
+        ("zero", 1, None),
+        ("subtract", 1, None),
+        ("none", 1, None),
+        ("none", 0, None),
+        ("zero", 0, 0.5),
+        ("subtract", 1, 0.5),
+        ("none", 1, 0.5),
+        ("none", 0, 0.5),
+    ],
+)
 def test_native_equals_snntorch(reset, delay, alpha):
     compare("snntorch", reset=reset, reset_delay=delay, alpha=alpha)
 
@@ -73,7 +89,11 @@ def test_native_equals_norse_current_based_neurons():
         ("norse", {"reset": "subtract", "reset_delay": 0, "alpha": 0.5}, "LIFCell"),
         ("norse", {"reset": "zero", "reset_delay": 0, "beta": 1.0}, "beta = 1"),
         ("snntorch", {"reset": "zero", "reset_delay": 1, "alpha": 0.5}, "Synaptic"),
-        ("snntorch", {"reset": "zero", "reset_delay": 0, "learn_beta": True, "beta_constraint": "shift"}, "shifts"),
+        (
+            "snntorch",
+            {"reset": "zero", "reset_delay": 0, "learn_beta": True, "beta_constraint": "shift"},
+            "shifts",
+        ),
     ],
 )
 def test_what_a_library_computes_differently_is_refused_with_a_remedy(library, changes, word):
@@ -110,5 +130,7 @@ def test_library_constants_are_per_neuron_and_in_the_state_dict(library):
 
 
 def test_shift_constraint_rounds_the_libraries_beta():
-    neurons = foreign("snntorch", BASE | {"reset": "zero", "reset_delay": 0, "beta": 0.9, "beta_constraint": "shift"})
+    neurons = foreign(
+        "snntorch", BASE | {"reset": "zero", "reset_delay": 0, "beta": 0.9, "beta_constraint": "shift"}
+    )
     assert torch.equal(neurons.constants().beta, torch.full((SIZE,), 0.875))

@@ -115,10 +115,17 @@ def test_normalised_surrogates_have_area_one(name):
 
 def layer(**changes) -> LIF:
     options = {
-        "beta": 0.875, "alpha": None, "threshold": 1.0, "reset": "zero", "reset_delay": 0, "learn_beta": False,
-        "learn_alpha": False, "learn_threshold": False, "beta_constraint": "none",
+        "beta": 0.875,
+        "alpha": None,
+        "threshold": 1.0,
+        "reset": "zero",
+        "reset_delay": 0,
+        "learn_beta": False,
+        "learn_alpha": False,
+        "learn_threshold": False,
+        "beta_constraint": "none",
         "surrogate": make_surrogate("fast_sigmoid", 5.0),
-    }  # fmt: skip
+    }
     return LIF(SIZE, **(options | changes))
 
 
@@ -150,8 +157,10 @@ def test_half_precision_and_autocast_are_computed_in_float32():
 def test_constants_are_per_neuron_in_the_state_dict_even_when_given_as_numbers():
     state = layer(alpha=0.5).state_dict()
     assert {name: tuple(value.shape) for name, value in state.items()} == {
-        "beta": (SIZE,), "threshold": (SIZE,), "alpha": (SIZE,)
-    }  # fmt: skip
+        "beta": (SIZE,),
+        "threshold": (SIZE,),
+        "alpha": (SIZE,),
+    }
     assert set(layer().state_dict()) == {"beta", "threshold"}
 
 
@@ -175,9 +184,17 @@ def test_learned_constants_stay_in_range():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"beta": 1.5}, {"alpha": -0.1}, {"threshold": 0.0}, {"beta": torch.ones(3)}, {"reset": "soft"},
-     {"reset_delay": 2}, {"beta_constraint": "cubic"}, {"beta": float("nan")}],
-)  # fmt: skip
+    [
+        {"beta": 1.5},
+        {"alpha": -0.1},
+        {"threshold": 0.0},
+        {"beta": torch.ones(3)},
+        {"reset": "soft"},
+        {"reset_delay": 2},
+        {"beta_constraint": "cubic"},
+        {"beta": float("nan")},
+    ],
+)
 def test_constants_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError) as caught:
         layer(**wrong)
