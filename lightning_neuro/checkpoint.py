@@ -19,7 +19,7 @@ import torch
 
 from lightning_neuro import __version__
 from lightning_neuro.data.spike_set import Packed, SpikeSet
-from lightning_neuro.errors import CheckpointError, DataError
+from lightning_neuro.errors import CheckpointError, DataError, first_line
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
 
@@ -190,7 +190,7 @@ def write_checkpoint(checkpoint: Plain, path: Path) -> None:
         raise CheckpointError(
             "the checkpoint could not be written",
             where=str(path),
-            why=str(error).splitlines()[0],
+            why=first_line(error),
             next_command="free some disk space or choose another folder; the previous checkpoint is untouched",
         ) from error
 
@@ -199,7 +199,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         "this is not a readable checkpoint",
         where=str(path),
-        why=f"truncated or not written by torch.save ({type(error).__name__}: {str(error).splitlines()[0][:120]})",
+        why=f"truncated or not written by torch.save ({first_line(error)})",
         next_command="use another checkpoint of the run (last.ckpt), or train again",
     )
 
@@ -208,7 +208,7 @@ def _unsafe(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         "this checkpoint holds objects other than tensors and plain values",
         where=str(path),
-        why=f"loading them would run code from the file ({str(error).splitlines()[0][:120]})",
+        why=f"loading them would run code from the file ({first_line(error)})",
         next_command="save hyperparameters as plain numbers, strings, lists and dictionaries and train again",
     )
 

@@ -28,6 +28,12 @@ class NeuroError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
+def first_line(error: BaseException) -> str:
+    """Kind and first line of an exception's text, for the "why" of a message."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+
+
 def _rebuild(kind: type[NeuroError], args: tuple[object, ...], state: dict[str, object]) -> NeuroError:
     """Keep keyword-only errors picklable, as data-loader workers and test runners need."""
     error = kind.__new__(kind)

@@ -8,7 +8,7 @@ import h5py
 import nir
 import numpy as np
 
-from lightning_neuro.errors import NirError
+from lightning_neuro.errors import NirError, first_line
 from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind
 from lightning_neuro.graph.metadata import Metadata
@@ -51,7 +51,7 @@ def _read_graph(path: Path) -> nir.NIRGraph:
     try:
         graph = nir.read(path)
     except Exception as error:  # nir raises AssertionError, KeyError, ValueError, OSError, ... for damaged files
-        raise _unreadable(path, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
+        raise _unreadable(path, first_line(error)) from error
     if not isinstance(graph, nir.NIRGraph):
         raise _unreadable(path, f"holds a {type(graph).__name__}, not a graph")
     return graph
