@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +14,13 @@ from lightning_neuro.peers import norse
 PREFIX = "constant_"
 
 
-def _norse_constants(module: nn.Module) -> dict[str, Tensor]:
-    fields = module.p._asdict() if hasattr(module.p, "_asdict") else vars(module.p)
+def _norse_constants(module: Any) -> dict[str, Tensor]:
+    fields = module.p._asdict()
     constants = {name: value for name, value in fields.items() if isinstance(value, Tensor) and name != "alpha"}
     return {**constants, "dt": torch.as_tensor(float(module.dt))}
 
 
-HIDDEN_CONSTANTS: dict[type[nn.Module], Callable[[nn.Module], dict[str, Tensor]]] = {
+HIDDEN_CONSTANTS: dict[type[nn.Module], Callable[[Any], dict[str, Tensor]]] = {
     norse.LIFBoxCell: _norse_constants,
     norse.LIFCell: _norse_constants,
 }

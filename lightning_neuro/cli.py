@@ -46,9 +46,7 @@ lightning-neuro COMMAND ...
 """
 
 
-def deploy_from_overrides(
-    path: Path, overrides: Sequence[str], progress: ProgressCallback
-) -> tuple[Report, Path]:
+def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: ProgressCallback) -> tuple[Report, Path]:
     """Deploy with Hydra overrides, as the command and the callback do.
 
     Args:

@@ -62,7 +62,10 @@ def collect_inputs(trainer: pl.Trainer, module: pl.LightningModule) -> InputSets
 
 
 def describe_module(
-    trainer: pl.Trainer, module: pl.LightningModule, semantics: Semantics, coding: dict[str, str | int | float]
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    semantics: Semantics,
+    coding: dict[str, str | int | float],
 ) -> Description:
     """Trace a LightningModule on one batch and write it as NIR (see ``export.describe``)."""
     data = getattr(trainer, "datamodule", None)
@@ -134,7 +137,11 @@ def _loader(trainer: pl.Trainer) -> Iterable[object]:
     data = getattr(trainer, "datamodule", None)
     if data is not None:
         sources += [data.test_dataloader, data.val_dataloader]
-    sources += [lambda: trainer.test_dataloaders, lambda: trainer.val_dataloaders, lambda: trainer.train_dataloader]
+    sources += [
+        lambda: trainer.test_dataloaders,
+        lambda: trainer.val_dataloaders,
+        lambda: trainer.train_dataloader,
+    ]
     for source in sources:
         try:
             loader = source()

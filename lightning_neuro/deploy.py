@@ -138,9 +138,7 @@ def quantized_graph(
     return quantized, (f"weights were rounded at deployment, not in training: {words}",)
 
 
-def _accuracies(
-    real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress
-) -> Accuracy:
+def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress) -> Accuracy:
     inputs = record.evaluation
     if inputs is None:
         return Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)

@@ -134,4 +134,3 @@ def _require_equal(comparison: Comparison, out: Path) -> None:
             'reset_mechanism="subtract" spikes differently above twice the threshold)',
             next_command="use a plain chain of Linear and LIF layers; with snnTorch reset_delay=True or reset zero",
         )
-

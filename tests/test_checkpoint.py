@@ -131,7 +131,9 @@ def test_a_missing_part_is_named(key: str) -> None:
         from_plain(values, "x.ckpt")
 
 
-@pytest.mark.parametrize(("key", "rubbish"), [("nir", 3), ("metadata", {}), ("evaluation", {}), ("quantized", {"a": 1})])
+@pytest.mark.parametrize(
+    ("key", "rubbish"), [("nir", 3), ("metadata", {}), ("evaluation", {}), ("quantized", {"a": 1})]
+)
 def test_a_damaged_part_is_refused(key: str, rubbish: object) -> None:
     with pytest.raises(NeuroError):
         from_plain({**small_plain(), key: rubbish}, "x.ckpt")

@@ -41,9 +41,7 @@ class FileTarget:
         if self.crash:
             raise RuntimeError("simulator crashed")
         check = Check(name="file", outcome=self.outcome, expected="a", got="a", detail="because", seconds=0.0)
-        return Verification(
-            checks=(check,), resources={}, assumptions=(), seconds={}, classes=vectors.expected.classes
-        )
+        return Verification(checks=(check,), resources={}, assumptions=(), seconds={}, classes=vectors.expected.classes)
 
 
 @pytest.fixture
@@ -117,7 +115,8 @@ def test_contradicting_dt_is_refused(checkpoint: Path) -> None:
 
 def test_violations_are_collected_and_nothing_is_written(checkpoint: Path) -> None:
     rows = tuple(
-        Violation(where=f"layer{k}", what="fan-in", needed="9", available="4", remedy="model.layers=[4]") for k in (1, 2)
+        Violation(where=f"layer{k}", what="fan-in", needed="9", available="4", remedy="model.layers=[4]")
+        for k in (1, 2)
     )
     with pytest.raises(ConstraintError) as caught:
         run(checkpoint, FileTarget(violations=rows))
@@ -174,7 +173,11 @@ def command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
     ],
 )
 def test_a_user_mistake_is_one_message_and_exit_code_2(
-    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], checkpoint: Path, monkeypatch
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    checkpoint: Path,
+    monkeypatch,
 ) -> None:
     monkeypatch.chdir(checkpoint.parent)
     checkpoint.rename("x.ckpt")

@@ -58,5 +58,8 @@ def test_what_is_not_an_artefact_is_never_replaced(tmp_path: Path, kind: str) ->
 
 def test_an_unwritable_place_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="could not be written"), publishing(tmp_path / "file" / "sub" / "fpga"):
+    with (
+        pytest.raises(ConfigError, match="could not be written"),
+        publishing(tmp_path / "file" / "sub" / "fpga"),
+    ):
         pass

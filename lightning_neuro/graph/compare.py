@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,9 @@ class Comparison:
 
 def compare_run(
     graph: HardwareGraph,
-    raster: NDArray[np.generic],
-    spikes: Mapping[str, NDArray[np.generic]],
-    membranes: Mapping[str, NDArray[np.generic]],
+    raster: NDArray[Any],
+    spikes: Mapping[str, NDArray[Any]],
+    membranes: Mapping[str, NDArray[Any]],
 ) -> Comparison:
     """Run ``graph`` in real arithmetic and compare with a recording, population by population.
 
@@ -79,18 +80,16 @@ def compare_run(
     return Comparison(slots=slots, mismatches=mismatches, ties=int(excused.sum()), first=first)
 
 
-def _far(got: NDArray[np.generic], expected: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _far(got: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_]:
     scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
     return np.abs(got - expected) > MEMBRANE_TOLERANCE * scale
 
 
-def _ties(
-    differs: NDArray[np.bool_], margin: NDArray[np.float64], threshold: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _ties(differs: NDArray[np.bool_], margin: NDArray[np.float64], threshold: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Samples whose earliest differing slots of this population are all within rounding of the threshold."""
     any_difference = differs.any(axis=(1, 2))
     first_step = differs.any(axis=2).argmax(axis=1)
     rows = np.arange(len(differs))
     at_first = differs[rows, first_step]
     close = margin[rows, first_step] <= TIE * np.maximum(np.abs(threshold), 1e-12)
-    return any_difference & (~at_first | close).all(axis=1)
+    return np.asarray(any_difference & (~at_first | close).all(axis=1))

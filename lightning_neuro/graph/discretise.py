@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import nir
 import numpy as np
@@ -70,7 +71,7 @@ def _decay(name: str, tau: ArrayLike, dt_s: float) -> NDArray[np.float64]:
     return np.clip(1.0 - dt_s / tau, 0.0, 1.0)
 
 
-def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[str, Values]:
+def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[str, Any]:
     """Threshold and reset potential, measured from v_leak; integrators have neither."""
     v_leak = np.broadcast_to(_vector(getattr(node, "v_leak", 0.0)), (size,))
     if reset.kind is ResetKind.SUBTRACT and v_leak.any():
@@ -111,7 +112,7 @@ def _cuba(name: str, node: nir.CubaLIF | nir.CubaLI, dt_s: float, reset: Reset) 
     )
 
 
-NEURONS: dict[type[nir.NIRNode], Callable[[str, nir.NIRNode, float, Reset], Stepped]] = {
+NEURONS: dict[type[nir.NIRNode], Callable[[str, Any, float, Reset], Stepped]] = {
     nir.LIF: _lif,
     nir.LI: _lif,
     nir.IF: _if,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import nir
 import numpy as np
@@ -36,9 +38,9 @@ class Description:
 
     graph: nir.NIRGraph
     metadata: Metadata
-    raster: NDArray[np.generic]
-    spikes: Mapping[str, NDArray[np.generic]]
-    membranes: Mapping[str, NDArray[np.generic]]
+    raster: NDArray[Any]
+    spikes: Mapping[str, NDArray[Any]]
+    membranes: Mapping[str, NDArray[Any]]
 
 
 def describe(
@@ -78,9 +80,7 @@ def describe(
         tool=f"lightning_neuro {__version__}",
     )
     names = list(nodes)
-    graph = nir.NIRGraph(
-        nodes=nodes, edges=list(zip(names, names[1:], strict=False)), metadata=metadata.to_dict()
-    )
+    graph = nir.NIRGraph(nodes=nodes, edges=list(pairwise(names)), metadata=metadata.to_dict())
     readouts = {name for name, e in exported.items() if e.reset.kind is ResetKind.NONE}
     return Description(
         graph=graph,
@@ -92,7 +92,7 @@ def describe(
 
 
 def _nodes(layers: tuple[Layer, ...], dt_s: float) -> tuple[dict[str, nir.NIRNode], dict[str, Exported]]:
-    nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array([layers[0].inputs.shape[-1]]))}
+    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array([layers[0].inputs.shape[-1]])})}
     exported: dict[str, Exported] = {}
     for layer in layers:
         kind = kind_of(layer.module, NEURONS)
@@ -104,7 +104,7 @@ def _nodes(layers: tuple[Layer, ...], dt_s: float) -> tuple[dict[str, nir.NIRNod
             exported[layer.name] = NEURONS[kind](layer, layer.outputs.shape[-1], dt_s)
             nodes[layer.name] = exported[layer.name].node
     _refuse_inner_readouts(layers, exported)
-    nodes["output"] = nir.Output(np.array([layers[-1].outputs.shape[-1]]))
+    nodes["output"] = nir.Output({"output": np.array([layers[-1].outputs.shape[-1]])})
     return nodes, exported
 
 
@@ -137,7 +137,9 @@ def _step_length(layers: tuple[Layer, ...], dt_s: float | None) -> tuple[float, 
         )
     if own:
         return own.pop(), ()
-    return DEFAULT_DT_S, (f"no dt stated by the layers; {DEFAULT_DT_S:g} s names the unit of tau, spikes do not depend on it",)
+    return DEFAULT_DT_S, (
+        f"no dt stated by the layers; {DEFAULT_DT_S:g} s names the unit of tau, spikes do not depend on it",
+    )
 
 
 def _infer_readout(exported: Mapping[str, Exported], last: str) -> tuple[ReadoutKind, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from lightning_neuro.graph.hardware_graph import (
 from lightning_neuro.graph.kernels import RESET_CODES, step_integers, step_reals
 
 Arithmetic = Literal["fixed", "real"]
-Raster = NDArray[np.uint8]
+Raster = NDArray[Any]
 
 _CHUNK_VALUES = 16_000_000  # values of the widest layer per chunk; bounds memory to a few hundred MB
 
@@ -46,19 +46,19 @@ class Recording:
     """
 
     spikes: dict[str, Raster]
-    membrane: dict[str, NDArray[np.generic]]
+    membrane: dict[str, NDArray[Any]]
     margin: dict[str, NDArray[np.float64]]
-    scores: NDArray[np.generic]
+    scores: NDArray[Any]
 
     @property
-    def classes(self) -> NDArray[np.int64]:
+    def classes(self) -> NDArray[Any]:
         """Predicted class of every sample; ties go to the lowest index."""
         return np.argmax(self.scores, axis=1)
 
 
 def run(
     graph: HardwareGraph,
-    spikes: NDArray[np.generic],
+    spikes: NDArray[Any],
     *,
     arithmetic: Arithmetic,
     record: bool = False,
@@ -88,11 +88,9 @@ def run(
     return _concatenate(parts) if parts else _run_chunk(graph, spikes, arithmetic, record)
 
 
-def _run_chunk(
-    graph: HardwareGraph, spikes: NDArray[np.generic], arithmetic: Arithmetic, record: bool
-) -> Recording:
-    rasters: dict[str, NDArray[np.generic]] = {graph.input.name: spikes}
-    membranes: dict[str, NDArray[np.generic]] = {}
+def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic, record: bool) -> Recording:
+    rasters: dict[str, NDArray[Any]] = {graph.input.name: spikes}
+    membranes: dict[str, NDArray[Any]] = {}
     margins: dict[str, NDArray[np.float64]] = {}
     drive_of, advance = (_drive_fixed, _advance_fixed) if arithmetic == "fixed" else (_drive_real, _advance_real)
     for population in graph.populations:
@@ -105,10 +103,10 @@ def _run_chunk(
     scores = read_out(graph.readout, rasters[graph.output], membranes[graph.output])
     if not record:
         rasters, membranes, margins = {graph.output: rasters[graph.output]}, {}, {}
-    return Recording(spikes=rasters, membrane=membranes, margin=margins, scores=scores)  # type: ignore[arg-type]
+    return Recording(spikes=rasters, membrane=membranes, margin=margins, scores=scores)
 
 
-def delayed(raster: NDArray[np.generic], delay: int) -> NDArray[np.generic]:
+def delayed(raster: NDArray[Any], delay: int) -> NDArray[Any]:
     """Shift a raster [sample, step, n] by whole steps; the first ``delay`` steps are silent."""
     if delay == 0:
         return raster
@@ -120,7 +118,7 @@ def delayed(raster: NDArray[np.generic], delay: int) -> NDArray[np.generic]:
 # -- drive: x = W s + b ------------------------------------------------------------------------------------------
 
 
-def exact_matmul(raster: NDArray[np.generic], weight: NDArray[np.int64]) -> NDArray[np.int64]:
+def exact_matmul(raster: NDArray[Any], weight: NDArray[np.int64]) -> NDArray[Any]:
     """``raster @ weight.T`` in integers, through the fastest arithmetic that is provably exact.
 
     With 0/1 inputs every partial sum is bounded by the row's sum of |w|; below 2**24 float32 represents all of
@@ -144,9 +142,7 @@ def weight_shift(projection: Projection, population: Population) -> int:
     return round(np.log2(weight.lsb / state.lsb))
 
 
-def _drive_fixed(
-    population: Population, inputs: list[tuple[Projection, NDArray[np.generic]]]
-) -> NDArray[np.int64]:
+def _drive_fixed(population: Population, inputs: list[tuple[Projection, NDArray[Any]]]) -> NDArray[Any]:
     drive = np.asarray(population.bias.integers())
     for projection, raster in inputs:
         weighted = exact_matmul(raster, projection.connection.weight.integers())
@@ -154,9 +150,7 @@ def _drive_fixed(
     return np.ascontiguousarray(drive, dtype=np.int64)
 
 
-def _drive_real(
-    population: Population, inputs: list[tuple[Projection, NDArray[np.generic]]]
-) -> NDArray[np.float64]:
+def _drive_real(population: Population, inputs: list[tuple[Projection, NDArray[Any]]]) -> NDArray[Any]:
     drive = np.asarray(population.bias.real)
     for projection, raster in inputs:
         flat = raster.reshape(-1, raster.shape[-1]).astype(np.float64)
@@ -167,10 +161,10 @@ def _drive_real(
 
 # -- neurons -----------------------------------------------------------------------------------------------------
 
-Advanced = tuple[Raster, NDArray[np.generic], NDArray[np.float64] | None]
+Advanced = tuple[Raster, NDArray[Any], NDArray[np.float64] | None]
 
 
-def _advance_fixed(population: Population, drive: NDArray[np.int64]) -> Advanced:
+def _advance_fixed(population: Population, drive: NDArray[Any]) -> Advanced:
     neuron = population.neuron
     assert isinstance(neuron, Lif | CubaLif) and population.state_format is not None
     syn_multiplier, syn_shift = neuron.leak_syn.integers() if isinstance(neuron, CubaLif) else (_NO_LEAK, 0)
@@ -195,7 +189,7 @@ def _advance_fixed(population: Population, drive: NDArray[np.int64]) -> Advanced
     return spikes, membrane, None
 
 
-def _advance_real(population: Population, drive: NDArray[np.float64]) -> Advanced:
+def _advance_real(population: Population, drive: NDArray[Any]) -> Advanced:
     neuron = population.neuron
     assert isinstance(neuron, Lif | CubaLif)
     alpha = neuron.leak_syn.beta if isinstance(neuron, CubaLif) else _NO_DECAY
@@ -224,13 +218,13 @@ _NO_DECAY = np.zeros(1, np.float64)
 # -- read-out ----------------------------------------------------------------------------------------------------
 
 
-def _first_spike(spikes: Raster, membrane: NDArray[np.generic]) -> NDArray[np.int64]:
+def _first_spike(spikes: Raster, membrane: NDArray[Any]) -> NDArray[Any]:
     steps = spikes.shape[1]
     first = np.where(spikes.any(axis=1), spikes.argmax(axis=1), steps)
     return (steps - first).astype(np.int64)
 
 
-READOUTS: dict[ReadoutKind, Callable[[Raster, NDArray[np.generic]], NDArray[np.generic]]] = {
+READOUTS: dict[ReadoutKind, Callable[[Raster, NDArray[Any]], NDArray[Any]]] = {
     ReadoutKind.SPIKE_COUNT: lambda spikes, membrane: spikes.sum(axis=1, dtype=np.int64),
     ReadoutKind.FIRST_SPIKE: _first_spike,
     ReadoutKind.MEMBRANE_MAX: lambda spikes, membrane: membrane.max(axis=1),
@@ -238,7 +232,7 @@ READOUTS: dict[ReadoutKind, Callable[[Raster, NDArray[np.generic]], NDArray[np.g
 }
 
 
-def read_out(kind: ReadoutKind, spikes: Raster, membrane: NDArray[np.generic]) -> NDArray[np.generic]:
+def read_out(kind: ReadoutKind, spikes: Raster, membrane: NDArray[Any]) -> NDArray[Any]:
     """Score of every class, [sample, class]: spike count, steps left at the first spike, or membrane."""
     return READOUTS[kind](spikes, membrane)
 
@@ -248,7 +242,7 @@ def read_out(kind: ReadoutKind, spikes: Raster, membrane: NDArray[np.generic]) -
 _RUNNABLE: frozenset[type[Neuron]] = frozenset({Lif, CubaLif})
 
 
-def _check_runnable(graph: HardwareGraph, spikes: NDArray[np.generic], arithmetic: Arithmetic) -> None:
+def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic) -> None:
     seen = {graph.input.name}
     for population in graph.populations:
         if type(population.neuron) not in _RUNNABLE or graph.time is not TimeBase.STEPPED:
@@ -291,13 +285,13 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[np.generic], arithmeti
 
 
 def _concatenate(parts: list[Recording]) -> Recording:
-    def join(name: Literal["spikes", "membrane", "margin"]) -> dict[str, NDArray[np.generic]]:
+    def join(name: Literal["spikes", "membrane", "margin"]) -> dict[str, NDArray[Any]]:
         tables = [getattr(part, name) for part in parts]
         return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
 
     return Recording(
-        spikes=join("spikes"),  # type: ignore[arg-type]
+        spikes=join("spikes"),
         membrane=join("membrane"),
-        margin=join("margin"),  # type: ignore[arg-type]
+        margin=join("margin"),
         scores=np.concatenate([part.scores for part in parts]),
     )

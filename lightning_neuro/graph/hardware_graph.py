@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,8 @@ class Values:
         format: meaning of ``raw``; None before quantisation.
     """
 
-    real: NDArray[np.float64]
-    raw: NDArray[np.int64] | None = None
+    real: NDArray[Any]
+    raw: NDArray[Any] | None = None
     format: Format | None = None
 
     def __post_init__(self) -> None:
@@ -68,8 +69,8 @@ class Leak:
         shift: d, one per population.
     """
 
-    beta: NDArray[np.float64]
-    multiplier: NDArray[np.int64] | None = None
+    beta: NDArray[Any]
+    multiplier: NDArray[Any] | None = None
     shift: int | None = None
 
     def __post_init__(self) -> None:
@@ -262,7 +263,7 @@ class HardwareGraph:
         return all(p.state_format is not None for p in self.populations)
 
 
-def frozen(array: NDArray[np.generic], dtype: type) -> NDArray[np.generic]:
+def frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
     """A contiguous read-only copy, so that a graph cannot change after its hash was taken."""
     copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)

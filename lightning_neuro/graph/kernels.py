@@ -21,7 +21,7 @@ RESET_CODES: dict[ResetKind, int] = {
 
 
 @njit(cache=True, nogil=True)
-def step_integers(  # noqa: PLR0913 - one argument per field of the neuron, nothing hidden
+def step_integers(
     drive: NDArray[np.int64],
     current_based: bool,
     syn_multiplier: NDArray[np.int64],
@@ -69,7 +69,7 @@ def step_integers(  # noqa: PLR0913 - one argument per field of the neuron, noth
 
 
 @njit(cache=True, nogil=True)
-def step_reals(  # noqa: PLR0913
+def step_reals(
     drive: NDArray[np.float64],
     current_based: bool,
     alpha: NDArray[np.float64],

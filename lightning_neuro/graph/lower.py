@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import nir
 import numpy as np
@@ -67,7 +68,7 @@ def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
     Raises:
         NirError: a node, value or structure cannot be expressed without changing the network.
     """
-    draft = Draft(nodes=graph.nodes, edges=tuple(map(tuple, graph.edges)), metadata=metadata)
+    draft = Draft(nodes=graph.nodes, edges=tuple((pre, post) for pre, post in graph.edges), metadata=metadata)
     for a_pass in PASSES:
         draft = a_pass(draft)
     return _build(draft)
@@ -75,14 +76,14 @@ def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
 
 # -- passes ------------------------------------------------------------------------------------------------------
 
-_LINEAR: dict[type[nir.NIRNode], Callable[[nir.NIRNode], Affine]] = {
+_LINEAR: dict[type[nir.NIRNode], Callable[[Any], Affine]] = {
     nir.Affine: lambda n: Affine(weight=_matrix(n.weight), bias=np.asarray(n.bias, np.float64).ravel()),
     nir.Linear: lambda n: Affine(weight=_matrix(n.weight), bias=np.zeros(n.weight.shape[0])),
     nir.Scale: lambda n: Affine(weight=np.diag(np.ravel(n.scale)).astype(np.float64), bias=np.zeros(np.size(n.scale))),
 }
 
 
-def _matrix(weight: NDArray[np.generic]) -> NDArray[np.float64]:
+def _matrix(weight: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(weight, dtype=np.float64)
 
 

@@ -235,7 +235,10 @@ def current_bits(incoming: list[Projection], bias: NDArray[np.int64], guard: int
     negative = np.maximum(-bias, 0).astype(np.float64)
     for projection in incoming:
         raw = projection.connection.weight.integers() << guard
-        positive, negative = positive + np.maximum(raw, 0).sum(axis=1), negative + np.maximum(-raw, 0).sum(axis=1)
+        positive, negative = (
+            positive + np.maximum(raw, 0).sum(axis=1),
+            negative + np.maximum(-raw, 0).sum(axis=1),
+        )
     multiplier, shift = leak_syn.integers()
     if (multiplier <= 0).any():
         raise ConfigError(

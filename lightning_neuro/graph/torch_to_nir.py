@@ -6,8 +6,9 @@ that steps forward Euler with the same dt computes the same numbers (snnTorch, N
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import nir
 import numpy as np
@@ -37,7 +38,13 @@ class Exported:
 
 
 def decay_node(
-    beta: Vector, alpha: Vector | None, threshold: Vector, v_reset: Vector, reset: Reset, dt_s: float, where: str
+    beta: Vector,
+    alpha: Vector | None,
+    threshold: Vector,
+    v_reset: Vector,
+    reset: Reset,
+    dt_s: float,
+    where: str,
 ) -> nir.NIRNode:
     """The NIR node of a step neuron.
 
@@ -56,13 +63,9 @@ def decay_node(
         return _cuba_node(beta, alpha, threshold, v_reset, reset, dt_s, where)
     if (beta == 1).all():
         r = np.full(beta.shape, 1.0 / dt_s)
-        return (
-            nir.I(r=r)
-            if reset.kind is ResetKind.NONE
-            else nir.IF(r=r, v_threshold=threshold, v_reset=v_reset)
-        )
+        return nir.I(r=r) if reset.kind is ResetKind.NONE else nir.IF(r=r, v_threshold=threshold, v_reset=v_reset)
     tau = _time_constant(beta, dt_s, where)
-    common = {"tau": tau, "r": tau / dt_s, "v_leak": np.zeros_like(tau)}
+    common: dict[str, Any] = {"tau": tau, "r": tau / dt_s, "v_leak": np.zeros_like(tau)}
     if reset.kind is ResetKind.NONE:
         return nir.LI(**common)
     return nir.LIF(**common, v_threshold=threshold, v_reset=v_reset)
@@ -72,7 +75,7 @@ def _cuba_node(
     beta: Vector, alpha: Vector, threshold: Vector, v_reset: Vector, reset: Reset, dt_s: float, where: str
 ) -> nir.NIRNode:
     tau_mem, tau_syn = _time_constant(beta, dt_s, where), _time_constant(alpha, dt_s, where)
-    common = {
+    common: dict[str, Any] = {
         "tau_syn": tau_syn,
         "tau_mem": tau_mem,
         "r": tau_mem / dt_s,
@@ -222,12 +225,12 @@ NEURONS: dict[type[nn.Module], Callable[[Layer, int, float], Exported]] = {
 }
 
 # Where a library keeps the step length of a layer, in seconds; snnTorch has none.
-STEP_LENGTHS: dict[type[nn.Module], Callable[[nn.Module], float]] = {
+STEP_LENGTHS: dict[type[nn.Module], Callable[[Any], float]] = {
     norse.LIFBoxCell: lambda module: float(module.dt),
     norse.LIFCell: lambda module: float(module.dt),
 }
 
 
-def kind_of(module: nn.Module, table: dict[type[nn.Module], object]) -> type[nn.Module] | None:
+def kind_of(module: nn.Module, table: Mapping[type[nn.Module], object]) -> type[nn.Module] | None:
     """The entry of a table that a module is an instance of, or None."""
     return next((base for base in type(module).__mro__ if base in table), None)

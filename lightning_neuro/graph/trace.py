@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ def _refuse_strangers(strangers: dict[str, str]) -> None:
 def _layers(known: dict[str, nn.Module], calls: dict[str, _Calls], neurons: tuple[type, ...]) -> tuple[Layer, ...]:
     steps = max((len(c.outputs) for c in calls.values()), default=0)
     whole = [calls[n].outputs[0] for n in calls if _kind(known[n], neurons) and calls[n].outputs[0].ndim == 3]
-    if not whole and steps == 0 or not any(_kind(known[n], neurons) for n in calls):
+    if (not whole and steps == 0) or not any(_kind(known[n], neurons) for n in calls):
         raise NirError(
             "no neuron layer ran",
             where="the traced network",
@@ -156,7 +157,7 @@ def _time_first(tensors: list[Tensor], steps: int, name: str) -> Tensor:
     )
 
 
-def as_raster(values: Tensor) -> NDArray[np.generic]:
+def as_raster(values: Tensor) -> NDArray[Any]:
     """[step, sample, n] tensor to a [sample, step, n] array: uint8 when all values are 0 or 1, else float32."""
     array = values.transpose(0, 1).float().cpu().numpy()
     binary = bool(((array == 0) | (array == 1)).all())

@@ -49,7 +49,10 @@ def _network_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: Tes
     silent = isinstance(neuron, FirstSpike) or neuron.reset.kind is ResetKind.NONE
     return (
         plots.spike_raster(
-            {graph.input.name: vectors.spikes[sample], **{name: raster[sample] for name, raster in spikes.items()}},
+            {
+                graph.input.name: vectors.spikes[sample],
+                **{name: raster[sample] for name, raster in spikes.items()},
+            },
             vectors.expected.scores[sample],
             READOUT_WORDS[graph.readout],
             label if label >= 0 else None,

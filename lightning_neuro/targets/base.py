@@ -70,8 +70,6 @@ class Target(Protocol):
         """Write the artefact, test vectors included, into an empty folder."""
         ...
 
-    def verify(
-        self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress
-    ) -> Verification:
+    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
         """Run the artefact's own files and compare with the test vectors."""
         ...

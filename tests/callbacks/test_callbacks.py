@@ -65,7 +65,11 @@ def fit(module: pl.LightningModule, folder: Path, *callbacks: pl.Callback, **tra
 
 @pytest.mark.parametrize("make_cell", [leaky, box])
 def test_a_strangers_network_is_kept_quantised_and_exported(tmp_path: Path, make_cell) -> None:
-    buffers, quantize, export = ParameterBuffers(), Quantize(weight_bits=5), ExportNIR(path=str(tmp_path / "x.nir"))
+    buffers, quantize, export = (
+        ParameterBuffers(),
+        Quantize(weight_bits=5),
+        ExportNIR(path=str(tmp_path / "x.nir")),
+    )
     fit(Stranger(make_cell), tmp_path, buffers, quantize, export)
     [checkpoint] = tmp_path.rglob("*.ckpt")
     record = load_record(checkpoint)
@@ -94,13 +98,21 @@ def test_the_exported_accuracy_is_that_of_torch(tmp_path: Path) -> None:
 def test_norse_constants_are_in_the_state_dict(tmp_path: Path) -> None:
     fit(Stranger(box), tmp_path, ParameterBuffers())
     state = torch.load(next(tmp_path.rglob("*.ckpt")), weights_only=True)["state_dict"]
-    assert float(state["cell1.constant_tau_mem_inv"]) == 300.0 and float(state["cell2.constant_v_th"]) == pytest.approx(0.2)
+    assert float(state["cell1.constant_tau_mem_inv"]) == 300.0 and float(state["cell2.constant_v_th"]) == pytest.approx(
+        0.2
+    )
 
 
 def test_resuming_with_other_constants_is_refused(tmp_path: Path) -> None:
     fit(Stranger(box), tmp_path, ParameterBuffers())
     other = Stranger(lambda: box(200.0))
-    trainer = pl.Trainer(max_epochs=3, logger=False, enable_progress_bar=False, callbacks=[ParameterBuffers()], default_root_dir=tmp_path)
+    trainer = pl.Trainer(
+        max_epochs=3,
+        logger=False,
+        enable_progress_bar=False,
+        callbacks=[ParameterBuffers()],
+        default_root_dir=tmp_path,
+    )
     with pytest.raises(CheckpointError, match=r"tau_mem_inv: checkpoint 300, module 200"):
         trainer.fit(other, loader(), ckpt_path=str(next(tmp_path.rglob("*.ckpt"))))
 

@@ -25,7 +25,14 @@ from lightning_neuro.graph.quantize import QuantizeSpec
 
 
 def real_population(
-    name: str, size: int, *, beta: float, alpha: float | None, kind: ResetKind, delay: int, threshold: float = 1.0
+    name: str,
+    size: int,
+    *,
+    beta: float,
+    alpha: float | None,
+    kind: ResetKind,
+    delay: int,
+    threshold: float = 1.0,
 ) -> Population:
     constants = {
         "leak_mem": Leak(beta=np.full(size, beta)),
@@ -74,7 +81,9 @@ def chain(
     )
 
 
-def quantized_chain(sizes: list[int], *, weight_bits: int = 6, state_bits: int = 10, **options: object) -> HardwareGraph:
+def quantized_chain(
+    sizes: list[int], *, weight_bits: int = 6, state_bits: int = 10, **options: object
+) -> HardwareGraph:
     spec = QuantizeSpec(weight_bits=weight_bits, state_bits=state_bits, leak_bits=8)
     return quantize_network(chain(sizes, **options), spec, None)[0]  # type: ignore[arg-type]
 

@@ -12,8 +12,8 @@ from lightning_neuro.errors import NirError
 from lightning_neuro.graph.compare import compare_run
 from lightning_neuro.graph.export import Description, describe, lowered, read_back
 from lightning_neuro.graph.hardware_graph import CubaLif, Reset, ResetKind
-from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.neurons import LIF, make_surrogate
 from lightning_neuro.peers import norse, reset_subtract, snntorch
 
@@ -39,7 +39,9 @@ class Stepwise(nn.Module):
         return torch.stack(outputs)
 
 
-def describe_random(network: nn.Module, *, steps: int = 40, samples: int = 14, dt_s: float | None = None) -> Description:
+def describe_random(
+    network: nn.Module, *, steps: int = 40, samples: int = 14, dt_s: float | None = None
+) -> Description:
     raster = (torch.rand(samples, steps, 20) < 0.3).float()
     return describe(network, lambda: network(raster), dt_s=dt_s, readout=None, coding={})
 
@@ -65,7 +67,8 @@ def test_snntorch_leaky_is_repeated(reset: str, delay: bool, readout: str, beta:
 @pytest.mark.parametrize(("reset", "delay"), [("zero", True), ("zero", False), ("subtract", True)])
 def test_snntorch_synaptic_is_repeated(reset: str, delay: bool) -> None:
     layers = [
-        snntorch.Synaptic(alpha=0.8, beta=0.9, threshold=t, reset_mechanism=reset, reset_delay=delay) for t in (1.0, 2.0)
+        snntorch.Synaptic(alpha=0.8, beta=0.9, threshold=t, reset_mechanism=reset, reset_delay=delay)
+        for t in (1.0, 2.0)
     ]
     assert_repeated(describe_random(Stepwise(nn.Linear(20, 30), layers[0], nn.Linear(30, 10), layers[1])))
 
@@ -90,9 +93,13 @@ def test_snntorch_double_reset_is_caught_by_the_comparison() -> None:
 
 @pytest.mark.parametrize("subtract", [False, True])
 def test_norse_box_is_repeated(subtract: bool) -> None:
-    extra = {"reset_method": reset_subtract} if subtract else {"v_leak": torch.tensor(0.1), "v_reset": torch.tensor(-0.2)}
+    extra = (
+        {"reset_method": reset_subtract} if subtract else {"v_leak": torch.tensor(0.1), "v_reset": torch.tensor(-0.2)}
+    )
     p = norse.LIFBoxParameters(tau_mem_inv=torch.tensor(250.0), v_th=torch.tensor(0.15), **extra)
-    described = describe_random(Stepwise(nn.Linear(20, 30), norse.LIFBoxCell(p), nn.Linear(30, 10), norse.LIFBoxCell(p)))
+    described = describe_random(
+        Stepwise(nn.Linear(20, 30), norse.LIFBoxCell(p), nn.Linear(30, 10), norse.LIFBoxCell(p))
+    )
     assert described.metadata.dt_s == 1e-3
     assert_repeated(described)
 
@@ -137,7 +144,14 @@ def assert_repeated_any(described: Description) -> None:
 
 
 def test_dropout_and_flatten_disappear() -> None:
-    network = Stepwise(nn.Linear(20, 30), snntorch.Leaky(beta=0.9), nn.Dropout(0.5), nn.Flatten(), nn.Linear(30, 4), snntorch.Leaky(beta=0.9))
+    network = Stepwise(
+        nn.Linear(20, 30),
+        snntorch.Leaky(beta=0.9),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(30, 4),
+        snntorch.Leaky(beta=0.9),
+    )
     network.train()
     described = describe_random(network)
     assert network.training

@@ -31,7 +31,9 @@ def make_vectors() -> list[dict]:
                 )  # fmt: skip
                 drive = [int(x) for x in rng.integers(-25, 40, 24)]
                 fired, membrane = step_through(case, drive)
-                vectors.append({"case": dataclasses.asdict(case), "drive": drive, "spikes": fired, "membrane": membrane})
+                vectors.append(
+                    {"case": dataclasses.asdict(case), "drive": drive, "spikes": fired, "membrane": membrane}
+                )
     return vectors
 
 
@@ -63,9 +65,7 @@ def test_integer_kernel_repeats_the_shared_vectors(vector: dict) -> None:
 def test_real_kernel_equals_plain_python(kind: str, delay: int, current_based: bool) -> None:
     rng = np.random.default_rng(7)
     drive = rng.normal(0.2, 0.5, 40)
-    case = Case(
-        current_based=current_based, syn=0.8, mem=0.9, threshold=1.0, v_reset=0.1, kind=kind, delay=delay
-    )
+    case = Case(current_based=current_based, syn=0.8, mem=0.9, threshold=1.0, v_reset=0.1, kind=kind, delay=delay)
     expected_spikes, expected = step_through(case, drive.tolist())
     fired, membrane, margin = (np.empty((1, 40, 1), t) for t in (np.uint8, np.float64, np.float64))
     one = lambda value: np.array([value], np.float64)  # noqa: E731

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -16,7 +17,7 @@ from tests.graph.networks import spikes
 
 def write(path: Path, nodes: dict[str, nir.NIRNode], edges: list[tuple[str, str]] | None = None) -> Path:
     names = list(nodes)
-    graph = nir.NIRGraph(nodes=nodes, edges=edges or list(zip(names, names[1:], strict=False)), type_check=False)
+    graph = nir.NIRGraph(nodes=nodes, edges=edges or list(pairwise(names)), type_check=False)
     nir.write(path, graph)
     return path
 
@@ -60,7 +61,15 @@ def test_r_and_tau_become_gain_and_decay(tmp_path: Path) -> None:
 
 
 def test_w_in_and_both_time_constants_are_honoured(tmp_path: Path) -> None:
-    constants = {"tau_syn": 4e-3, "tau_mem": 1e-2, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0, "w_in": 3.0}
+    constants = {
+        "tau_syn": 4e-3,
+        "tau_mem": 1e-2,
+        "r": 2.0,
+        "v_leak": 0.0,
+        "v_threshold": 1.0,
+        "v_reset": 0.0,
+        "w_in": 3.0,
+    }
     node = nir.CubaLIF(**{name: np.full(3, value) for name, value in constants.items()})
     graph = lowered(write(tmp_path / "x.nir", nodes(node)))
     np.testing.assert_allclose(graph.projections[0].connection.weight.real, 0.5 * 3.0 * 0.25 * 2.0 * 0.1)
@@ -96,9 +105,22 @@ def test_paths_that_join_are_summed(tmp_path: Path) -> None:
 
 
 def test_a_skip_connection_makes_a_second_projection(tmp_path: Path) -> None:
-    more = {**nodes(), "fc2": nir.Linear(np.ones((2, 3))), "skip": nir.Linear(np.ones((2, 4))), "last": lif(2)}
+    more = {
+        **nodes(),
+        "fc2": nir.Linear(np.ones((2, 3))),
+        "skip": nir.Linear(np.ones((2, 4))),
+        "last": lif(2),
+    }
     more["output"] = nir.Output(np.array([2]))
-    edges = [("input", "fc"), ("fc", "lif"), ("lif", "fc2"), ("fc2", "last"), ("input", "skip"), ("skip", "last"), ("last", "output")]
+    edges = [
+        ("input", "fc"),
+        ("fc", "lif"),
+        ("lif", "fc2"),
+        ("fc2", "last"),
+        ("input", "skip"),
+        ("skip", "last"),
+        ("last", "output"),
+    ]
     graph = lowered(write(tmp_path / "x.nir", more, edges))
     assert {p.name for p in graph.projections} == {"input -> lif", "lif -> last", "input -> last"}
     golden.run(graph, spikes(2, 5, 4), arithmetic="real")
