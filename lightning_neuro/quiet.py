@@ -14,7 +14,7 @@ POINTLESS: dict[str, str] = {
     r".*Experiment logs directory .* exists and is not empty.*": "the run folder holds config.yaml already",
     r".*GPU available but not used.*": "the configuration says which device to use",
     r".*is `None`\. Did you forget to call.*": "inside Lightning's progress bar",
-    r".*The number of training batches .* is smaller than the logging interval.*": "losses are logged per epoch",
+    r".*number of training batches .* smaller than the logging interval.*": "losses are logged per epoch",
     r".*will be sampled by the (?:train|val|test)_dataloader.*": "evaluation order does not matter",
 }
 

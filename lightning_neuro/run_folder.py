@@ -25,7 +25,7 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
 def write_metrics(
     history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
 ) -> Numbers:
-    """Write ``metrics.json`` and return it: accuracies 0..1 (float and quantised), epochs, seconds, spikes."""
+    """Write and return ``metrics.json``: accuracies 0..1 (float, quantised), epochs, seconds, spikes."""
     best = max(history.epochs, key=lambda epoch: epoch.get("val/accuracy", 0.0), default={})
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),

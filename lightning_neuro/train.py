@@ -81,7 +81,7 @@ def _job(cfg: DictConfig) -> float:
 
 
 def main() -> None:
-    """Run ``train`` with the command line's overrides; a user's mistake prints one message and exits with 2."""
+    """Train with the command line's overrides; a mistake in them is one message and exit code 2."""
     with explain_errors():
         _job()
 

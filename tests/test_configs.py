@@ -10,7 +10,14 @@ from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
-from lightning_neuro.config import build_callbacks, build_data, build_logger, build_model, build_trainer, check_config
+from lightning_neuro.config import (
+    build_callbacks,
+    build_data,
+    build_logger,
+    build_model,
+    build_trainer,
+    check_config,
+)
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.errors import ConfigError, DataError
 
@@ -25,12 +32,14 @@ def options(group: str) -> list[str]:
 def composed(tmp_path):
     def run(*overrides: str):
         with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-            cfg = compose("train", overrides=[f"hydra.run.dir={tmp_path}", *overrides], return_hydra_config=True)
+            cfg = compose(
+                "train", overrides=[f"hydra.run.dir={tmp_path}", *overrides], return_hydra_config=True
+            )
             with open_dict(cfg):
                 cfg.hydra.runtime.output_dir = str(tmp_path)
                 cfg.hydra.job.num = 0
             HydraConfig.instance().set_config(cfg)
-            plain = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+            plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
             check_config(plain)
             return plain
 
@@ -84,11 +93,17 @@ def test_every_logger_builds_or_names_its_package(composed, name):
         assert "pip install" in error.next_command
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_every_key_is_explained(path):
     lines = path.read_text().splitlines()
     assert lines[0].startswith("#")
     if path.parent.name in ("model", "data", "trainer"):
         silent = ("_target_", "defaults", "coding:", "enable_model_summary", "accelerator: gpu")
-        bare = [line for line in lines[1:] if line.strip() and "#" not in line and not line.strip().startswith(silent)]
+        bare = [
+            line
+            for line in lines[1:]
+            if line.strip() and "#" not in line and not line.strip().startswith(silent)
+        ]
         assert not bare

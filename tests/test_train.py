@@ -72,11 +72,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(train, tmp_path):
     train("trainer.max_epochs=4", "model.schedule=constant", "data.coding.kind=rate", folder="outputs/whole")
     train("trainer.max_epochs=2", "model.schedule=constant", "data.coding.kind=rate", folder="outputs/half")
     half = tmp_path / "outputs" / "half" / "last.ckpt"
-    options = ("trainer.max_epochs=4", "model.schedule=constant", "data.coding.kind=rate", f"ckpt_path={half}")
+    options = (
+        "trainer.max_epochs=4",
+        "model.schedule=constant",
+        "data.coding.kind=rate",
+        f"ckpt_path={half}",
+    )
     code, _, _ = train(*options, folder="outputs/rest")
     assert code == 0
     weights = [
-        torch.load(tmp_path / "outputs" / name / "last.ckpt", weights_only=True)["state_dict"]["network.0.weight"]
+        torch.load(tmp_path / "outputs" / name / "last.ckpt", weights_only=True)["state_dict"][
+            "network.0.weight"
+        ]
         for name in ("whole", "rest")
     ]
     assert torch.equal(*weights)
@@ -103,22 +110,20 @@ def test_history_of_a_resumed_run_starts_at_the_first_epoch():
         ("data.coding.kind=morse", "morse"),
         ("ckpt_path=nowhere.ckpt", "nowhere.ckpt"),
         ("trainer.precision=17", "17"),
-        ("logger=wandb", "wandb"),
     ],
 )
 def test_a_mistake_gives_one_message_and_exit_code_2(train, override, word):
-    if override == "logger=wandb":
-        pytest.importorskip_absent = None  # the package is optional; see below
-        try:
-            import wandb  # noqa: F401
-        except ImportError:
-            pass
-        else:
-            pytest.skip("wandb is installed, so asking for it is no mistake")
     code, _, err = train(override)
     assert code == 2
     assert word in err and "Traceback" not in err
     assert len(err.splitlines()) < 15
+
+
+@pytest.mark.parametrize(("option", "package"), [("wandb", "wandb"), ("tensorboard", "tensorboard")])
+def test_an_optional_logger_names_the_command_that_installs_it(train, monkeypatch, option, package):
+    monkeypatch.setattr("lightning_neuro.config.find_spec", lambda name: None)
+    code, _, err = train(f"logger={option}")
+    assert code == 2 and f"pip install {package}" in err
 
 
 def test_missing_data_offline_is_a_message(train, monkeypatch, tmp_path):
@@ -130,6 +135,11 @@ def test_missing_data_offline_is_a_message(train, monkeypatch, tmp_path):
 
 def test_the_script_itself_runs_and_shows_its_help():
     done = subprocess.run(
-        [sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "train.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0 and "trainer.max_epochs" in done.stdout

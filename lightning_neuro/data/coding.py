@@ -1,8 +1,9 @@
 """From values to spikes: the coding, everything needed to reproduce it, and pure encoders.
 
-``encode(values, coding, sample_ids, epoch)`` depends on nothing else: no generator state, no batch size, no order.
-Random spikes come from a hash of (seed, epoch, sample, step, input), so evaluation data (epoch None) are the same
-spikes everywhere and training data (epoch 0, 1, ...) are new spikes every epoch, also after a resume.
+``encode(values, coding, sample_ids, epoch)`` depends on nothing else: no generator state, no batch size,
+no order. Random spikes come from a hash of (seed, epoch, sample, step, input), so evaluation data (epoch
+None) are the same spikes everywhere and training data (epoch 0, 1, ...) are new spikes every epoch, also
+after a resume.
 """
 
 from __future__ import annotations
@@ -175,8 +176,9 @@ def _rate_deterministic(p: np.ndarray, steps: int, keys: np.ndarray) -> np.ndarr
 
 
 def even_spikes(steps: int) -> np.ndarray:
-    """Return [steps, count] for count = 0 .. steps: 1 where the running sum of count / steps, started at one half,
-    passes a whole number (exact in integers).
+    """Return [steps, count] for count = 0 .. steps, spikes as evenly spaced as they can be.
+
+    1 where the running sum of count / steps, started at one half, passes a whole number (exact in integers).
 
     >>> even_spikes(4).T.tolist()
     [[0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 1], [1, 1, 1, 1]]

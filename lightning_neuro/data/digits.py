@@ -1,7 +1,8 @@
-"""The default data set: 1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn (UCI, CC BY 4.0).
+"""The default data set: 1,797 handwritten digits of 8 x 8 pixels inside scikit-learn (UCI, CC BY 4.0).
 
-A fifth of the samples (360, stratified, as scikit-learn splits them) is the test set; ``val_share`` of the rest is held out to choose the best epoch. The split
-depends on ``split_seed`` alone, not on ``seed``: resuming or repeating with another seed never trains on test data.
+A fifth of the samples (360, stratified, as scikit-learn splits them) is the test set; ``val_share`` of
+the rest is held out to choose the best epoch. The split depends on ``split_seed`` alone, not on ``seed``:
+resuming or repeating with another seed never trains on test data.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class ValuesModule(pl.LightningDataModule):
         return self._encoded[split]
 
     def evaluation_set(self, split: Split, limit: int | None) -> SpikeSet:
-        """Return the deterministic spikes of a split (the first ``limit`` samples), the same in every session."""
+        """Return the deterministic spikes of the first ``limit`` samples of a split, the same every time."""
         samples = self._part(split).samples
         return evaluation_spikes(samples.take(slice(limit)), self.coding)
 
@@ -99,7 +99,7 @@ class ValuesModule(pl.LightningDataModule):
 
 
 def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sorted indices (kept, held out), every class held out in proportion: scikit-learn's stratified split.
+    """Return sorted indices (kept, held out) of scikit-learn's stratified split: each class in proportion.
 
     Args:
         labels: [samples] class numbers.

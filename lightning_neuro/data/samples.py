@@ -80,7 +80,7 @@ def evaluation_spikes(samples: Samples, coding: Coding) -> SpikeSet:
 
 
 class Batches(Sampler[Key]):
-    """Yields (epoch, indices): shuffled by (seed, epoch) for training, in order with epoch None for evaluation.
+    """Yields (epoch, indices): shuffled by (seed, epoch) to train, in order with epoch None to evaluate.
 
     Args:
         samples: how many there are.

@@ -1,4 +1,4 @@
-"""Recorded inputs of a network: the same spikes for every later check, small enough to live in a checkpoint."""
+"""Recorded inputs of a network: the same spikes for every later check, small enough for a checkpoint."""
 
 from __future__ import annotations
 

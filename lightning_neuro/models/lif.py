@@ -1,6 +1,6 @@
 """A classifier of fully connected layers of leaky integrate-and-fire neurons.
 
-Per layer and step t, from zero state, with s_in the spikes of the layer before (or of the data) at the same step:
+Per layer and step t, from zero state, with s_in the spikes of the layer before (or of the data) at that step:
 
     x[t] = W s_in[t] (+ b)                          drive
     i[t] = alpha i[t-1] + x[t]                      current, alpha = 1 - dt / tau_syn; delta synapse: i = x
@@ -8,7 +8,7 @@ Per layer and step t, from zero state, with s_in the spikes of the layer before 
     s[t] = v[t] > threshold                         spike
     zero: v[t] <- 0 where s[t]; subtract: v[t] <- v[t] - threshold where s[t]; reset_delay 1: at the next step
 
-Read-outs and losses are in ``readout``; the backward pass of a layer is in ``lightning_neuro.neurons.sequence``.
+Read-outs and losses: ``readout``. The backward pass of a layer: ``lightning_neuro.neurons.sequence``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class LIFClassifier(pl.LightningModule):
             beta_constraint, surrogate, surrogate_slope: see :class:`NeuronOptions`.
         beta: share of the membrane kept per step, one number or one per layer of neurons.
         bias: whether linear layers have one.
-        readout: "spike_count", "first_spike", "membrane_max" or "membrane_last"; the last two give the last layer
-            no reset.
+        readout: "spike_count", "first_spike", "membrane_max" or "membrane_last"; with the last two the last
+            layer has no reset.
         loss: "cross_entropy" or "mean_square".
         loss_gain: factor on the scores before the loss.
         label_smoothing: 0..1.
@@ -113,8 +113,11 @@ class LIFClassifier(pl.LightningModule):
         )
 
     def layer_outputs(self, raster: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Run the network on a raster [batch, time, n_in]; returns (spikes, membrane) of every layer of neurons,
-        each [time, batch, neuron]."""
+        """Return (spikes, membrane) of every layer of neurons, each [time, batch, neuron].
+
+        Args:
+            raster: [batch, time, n_in] uint8 spikes or float currents.
+        """
         signal = self._drop(raster.transpose(0, 1))
         modules = list(self.network)
         outputs = []
@@ -193,7 +196,7 @@ class LIFClassifier(pl.LightningModule):
         return decide(self(batch[0]))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep weights within ``weight_clip``: outliers would coarsen the grid of rounded weights for all others."""
+        """Keep weights within ``weight_clip``: outliers would coarsen the grid of all rounded weights."""
         if self.weight_clip is not None:
             for module in self.network:
                 if isinstance(module, nn.Linear):

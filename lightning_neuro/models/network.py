@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from torch import nn
@@ -78,7 +79,7 @@ def build(
     sizes = _sizes(layers)
     betas = _per_layer(beta, len(sizes) - 1)
     modules: list[nn.Module] = []
-    for index, (fan_in, size) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for index, (fan_in, size) in enumerate(pairwise(sizes)):
         reset = last_reset if index == len(sizes) - 2 else options.reset
         modules += [
             EventLinear(fan_in, size, bias=bias),
@@ -116,10 +117,10 @@ def _native(size: int, beta: float, reset: str, options: NeuronOptions) -> nn.Mo
         beta=beta,
         alpha=options.alpha,
         threshold=options.threshold,
-        reset=reset,  # type: ignore[arg-type]
-        reset_delay=options.reset_delay,
+        reset=reset,  # type: ignore[arg-type]  # strings of a configuration; LIF checks them
+        reset_delay=options.reset_delay,  # type: ignore[arg-type]
         learn_beta=options.learn_beta,
-        learn_alpha=options.learn_alpha,  # type: ignore[arg-type]
+        learn_alpha=options.learn_alpha,
         learn_threshold=options.learn_threshold,
         beta_constraint=options.beta_constraint,  # type: ignore[arg-type]
         surrogate=make_surrogate(options.surrogate, options.surrogate_slope),

@@ -1,7 +1,8 @@
 """From the last layer's spikes and membranes to class scores, and from scores to a loss.
 
-Every read-out returns scores [batch, class]; the answer is the largest, the lowest class number winning a tie, as
-hardware does it. ``spike_count`` and ``first_spike`` scores are whole numbers, so ties are not rare.
+Every read-out returns scores [batch, class]; the answer is the largest, the lowest class number winning a
+tie, as hardware does it. ``spike_count`` and ``first_spike`` scores are whole numbers, so ties are not
+rare.
 """
 
 from __future__ import annotations

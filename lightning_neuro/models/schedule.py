@@ -28,7 +28,7 @@ def one_cycle(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Return the factor on the learning rate: half a cosine from 1 to 0 (Loshchilov and Hutter, arXiv:1608.03983)."""
+    """Return the factor on the learning rate: half a cosine, 1 to 0 (arXiv:1608.03983)."""
     return (1 + math.cos(math.pi * min(progress, 1.0))) / 2
 
 

@@ -1,6 +1,6 @@
 """Layers whose neurons are computed by snnTorch or Norse, one step at a time.
 
-They take the place of :class:`~lightning_neuro.neurons.lif.LIF`: same input, same output, same ``constants()``,
+They take the place of :class:`~lightning_neuro.neurons.lif.LIF`: same input, output, ``constants()``,
 ``reset``, ``reset_delay`` and ``size``. Where a library computes something else under the same name, the
 combination is refused.
 """
@@ -20,7 +20,7 @@ from lightning_neuro.peers import norse, reset_subtract, reset_value, snntorch
 
 
 class SnnTorchNeurons(nn.Module):
-    """snnTorch ``Leaky`` (delta synapse) or ``Synaptic`` (current-based) over a sequence; the cell is ``cell``.
+    """snnTorch ``Leaky`` (delta synapse) or ``Synaptic`` (current-based) over a sequence; ``cell`` is theirs.
 
     Args:
         size: number of neurons.
@@ -32,7 +32,7 @@ class SnnTorchNeurons(nn.Module):
         surrogate_slope: its steepness.
 
     Raises:
-        ConfigError: reset zero with delay and current-based neurons, where snnTorch drops the step's input too.
+        ConfigError: reset zero with delay on current-based neurons, where snnTorch drops the input too.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SnnTorchNeurons(nn.Module):
         super().__init__()
         if alpha is not None and reset == "zero" and reset_delay == 1:
             _refuse(
-                "snnTorch Synaptic does not reset to zero at the next step: it discards that step's sum as well",
+                "snnTorch Synaptic does not reset to zero at the next step, it discards that step's sum",
                 "model.reset_delay=0   (or model.neuron=native, model.reset=subtract)",
             )
         self.size, self.reset, self.reset_delay = size, reset, reset_delay
@@ -84,8 +84,8 @@ class SnnTorchNeurons(nn.Module):
         """Run the cell over drive [time, batch, neuron] from zero state; returns spikes and membranes.
 
         Raises:
-            ConfigError: an immediate subtraction left a membrane above threshold, which snnTorch then reads as a
-                second reset.
+            ConfigError: an immediate subtraction left a membrane above threshold, which snnTorch reads as
+                a second reset.
         """
         with torch.autocast(device_type=drive.device.type, enabled=False):
             drive = drive.float()
@@ -106,7 +106,7 @@ class SnnTorchNeurons(nn.Module):
     def _check_single_reset(self, membrane: Tensor) -> None:
         if bool((membrane.detach() > self.constants().threshold).any()):
             _refuse(
-                "a membrane passed twice the threshold: snnTorch with reset_delay=0 then subtracts a second time",
+                "a membrane passed twice the threshold: snnTorch with reset_delay=0 subtracts again",
                 "model.neuron=native   (or model.reset_delay=1)",
             )
 
@@ -128,10 +128,11 @@ LARGEST_NORSE_BETA = 1 - 2.0**-15
 class NorseNeurons(nn.Module):
     """Norse ``LIFBoxCell`` (delta synapse) or ``LIFCell`` (current-based) over a sequence.
 
-    Norse integrates v <- v + dt / tau_mem (x - v) with dt / tau_mem = 1 - beta, so the drive is multiplied by
-    ``drive_scale`` = 1 / (1 - beta): the same linear weights then give the same spikes. Constants live here, as
-    buffers or parameters (Norse registers none); ``cell`` is built from them on demand. Norse's reset carries
-    gradient, and its superspike surrogate has slope 1 whatever ``surrogate_slope`` says.
+    Norse integrates v <- v + dt / tau_mem (x - v) with dt / tau_mem = 1 - beta, so the drive is
+    multiplied by ``drive_scale`` = 1 / (1 - beta): the same linear weights then give the same spikes.
+    Constants live here, as buffers or parameters (Norse registers none); ``cell`` is built from them on
+    demand. Norse's reset carries gradient, and its superspike surrogate has slope 1 whatever
+    ``surrogate_slope`` says.
 
     Args:
         size: number of neurons.
@@ -260,14 +261,14 @@ def make(
     dt: float,
     learn_beta: bool,
     **options: Any,
-) -> nn.Module:
+) -> SnnTorchNeurons | NorseNeurons:
     """Return a layer of ``library`` with one constant per neuron.
 
     Args:
         library: "snntorch" or "norse".
         size: number of neurons.
         beta, alpha, threshold: one number for all neurons; alpha None = delta synapse.
-        beta_constraint: "shift" rounds beta once, here; a learned beta cannot be kept on shifts by these libraries.
+        beta_constraint: "shift" rounds beta once, here; these libraries cannot keep a learned beta on shifts.
         dt: length of a step in seconds.
         learn_beta: make beta a parameter.
         options: the remaining arguments of :class:`SnnTorchNeurons` or :class:`NorseNeurons`.

@@ -46,7 +46,7 @@ class LIF(nn.Module):
         reset: "zero" (v to 0), "subtract" (v minus threshold) or "none" (read-out).
         reset_delay: 0 = the reset acts at once, 1 = it acts at the start of the next step.
         learn_beta: make beta a parameter; likewise ``learn_alpha``, ``learn_threshold``.
-        beta_constraint: "shift" rounds beta to the nearest 1 - 2^-k (straight-through gradient), "none" leaves it.
+        beta_constraint: "shift" rounds beta to the nearest 1 - 2^-k (straight-through gradient) or "none".
         surrogate: the surrogate derivative.
 
     Raises:
@@ -136,7 +136,7 @@ def nearest_shift(beta: Tensor) -> Tensor:
 
 
 def straight_through(parameter: Tensor, effective: Tensor) -> Tensor:
-    """Return ``effective`` with the gradient of ``parameter``; exact, also in rounding, where nothing is learned."""
+    """Return ``effective``, exactly, with the gradient of ``parameter``."""
     if not parameter.requires_grad:
         return effective.detach()
     return _StraightThrough.apply(parameter, effective.detach())

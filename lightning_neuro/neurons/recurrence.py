@@ -1,8 +1,8 @@
 """The five lines of a neuron over a whole sequence: plain torch, for every device and precision.
 
-Shapes are [time, batch, neuron]; constants are [neuron]. ``membrane`` is the value that is compared with the
-threshold (before the reset of the same step), ``visible`` the value after the reset line. ``recurrence_numba``
-holds the same two functions as compiled loops; tests keep the two bitwise equal.
+Shapes are [time, batch, neuron]; constants are [neuron]. ``membrane`` is the value that is compared with
+the threshold (before the reset of the same step), ``visible`` the value after the reset line.
+``recurrence_numba`` holds the same two functions as compiled loops; tests keep the two bitwise equal.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def integrate(
 ) -> Trace:
     """Run the neurons from zero state.
 
-    i[t] = alpha i[t-1] + x[t] (i = x when alpha is None);  v[t] = beta carry[t-1] + i[t];  s[t] = v[t] > threshold;
-    carry[t] is v[t] after the reset. With ``reset_delay`` 1 and ``subtract`` the subtraction comes after the sum of
-    the next step, in the order of snnTorch, so that rounding agrees bit for bit.
+    i[t] = alpha i[t-1] + x[t] (i = x when alpha is None);  v[t] = beta carry[t-1] + i[t]; s[t] = v[t] >
+    threshold;  carry[t] is v[t] after the reset. With ``reset_delay`` 1 and ``subtract`` the subtraction
+    comes after the sum of the next step, in the order of snnTorch, so that rounding agrees bit for bit.
     """
     current = drive if alpha is None else leaky_sum(drive, alpha)
     membrane = torch.empty_like(current)
@@ -76,7 +76,7 @@ def reverse_scan(source: Tensor, decay: Tensor, open_gate: Tensor | None) -> Ten
     Args:
         source: [time, batch, neuron] gradient that enters at step t.
         decay: [neuron] beta or alpha.
-        open_gate: [time, batch, neuron] 1 where the state survives the step, 0 where it was reset; None = all 1.
+        open_gate: [time, batch, neuron] 1 where the state survives the step, 0 where reset; None = all 1.
     """
     gradient = torch.empty_like(source)
     later = torch.zeros_like(source[0])

@@ -1,4 +1,4 @@
-"""Compiled twin of ``recurrence`` for float32 on a CPU: one pass over the sequence, one thread, cached on disk.
+"""Compiled twin of ``recurrence`` for float32 on a CPU: one pass, one thread, cached on disk.
 
 The order of every multiplication and addition is that of the torch version (no fused multiply-add, no
 reassociation), so the two agree bit for bit.

@@ -1,20 +1,23 @@
 """One autograd function for a layer of neurons over a whole sequence.
 
-Forward keeps the membrane before the reset and nothing per step of Python; backward is one reverse scan. The
-reset is detached: the spike that resets the membrane carries no gradient (the spike that leaves does). snnTorch
-does the same in its default timing (``SpikingNeuron.mem_reset``); here it holds for both reset delays.
+Forward keeps the membrane before the reset and nothing per step of Python; backward is one reverse scan.
+The reset is detached: the spike that resets the membrane carries no gradient (the spike that leaves
+does). snnTorch does the same in its default timing (``SpikingNeuron.mem_reset``); here it holds for both
+reset delays.
 
-With surrogate sigma' at v[t] - threshold, incoming gradients ds (spikes) and dv (visible membrane), and g = dL/dv[t]:
+With surrogate sigma' at v[t] - threshold, gradients ds (of spikes), dv (of the visible membrane), and
+g = dL/dv:
 
     g[t]  = ds[t] sigma'[t] + dv[t] keep_seen[t] + beta keep[t] g[t+1]
     dx[t] = g[t]  (delta)   or   alpha dx[t+1] + g[t]  (current-based)
 
-``keep`` is 0 where a reset to zero wiped the membrane, else 1; ``keep_seen`` likewise, if the reset is not delayed.
+``keep`` is 0 where a reset to zero wiped the membrane, else 1; ``keep_seen`` likewise, unless it is delayed.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,6 +49,7 @@ class LIFSequence(torch.autograd.Function):
         reset_delay: int,
         kernel: ModuleType,
     ) -> tuple[Tensor, Tensor]:
+        """Run the kernel; keep the membrane for the backward scan."""
         trace = kernel.integrate(drive, beta, alpha, threshold, reset, reset_delay)
         learns_alpha = alpha is not None and alpha.requires_grad
         ctx.save_for_backward(
@@ -58,7 +62,10 @@ class LIFSequence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grad_outputs: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(  # type: ignore[override]  # once_differentiable hides the signature
+        ctx, *grad_outputs: Any
+    ) -> tuple[Tensor | None, ...]:
+        """Scan backwards once; parameter gradients only where they are needed."""
         grad_spikes, grad_visible = grad_outputs
         membrane, spikes, beta, alpha, threshold, current = ctx.saved_tensors
         at_threshold = None

@@ -1,11 +1,13 @@
 """A linear layer on binary spikes by adding weight rows: no multiplication, no dense matrix product.
 
-Forward adds, for every spike, one column of the weight matrix; backward adds the output gradient to that column.
-Equal to the dense product up to the order of summation. Break-even with a dense product on one thread is near a
-density of 0.2 (784 inputs, 128 outputs; ``benchmarks/neurons.py`` measures it).
+Forward adds, for every spike, one column of the weight matrix; backward adds the output gradient to that
+column. Equal to the dense product up to the order of summation. Break-even with a dense product on one
+thread is near a density of 0.2 (784 inputs, 128 outputs; ``benchmarks/neurons.py`` measures it).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,10 +70,11 @@ def _scatter(offsets, inputs, gradient, columns):  # pragma: no cover - compiled
 
 
 class SpikeLinear(torch.autograd.Function):
-    """Drive = raster weight^T + bias for a uint8 raster [rows, n_in] on a CPU, weight [n_out, n_in] float32."""
+    """Drive = raster weight^T + bias; uint8 raster [rows, n_in], float32 weight [n_out, n_in], on a CPU."""
 
     @staticmethod
     def forward(ctx, raster: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """List the spikes, then add their columns."""
         rows, size = raster.shape
         array = raster.contiguous().numpy()
         # one spare place: the compaction writes every candidate and keeps the spikes
@@ -84,7 +87,10 @@ class SpikeLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grad_outputs: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+    def backward(  # type: ignore[override]  # once_differentiable hides the signature
+        ctx, *grad_outputs: Any
+    ) -> tuple[None, Tensor | None, Tensor | None]:
+        """Add the output gradient to the column of every spike."""
         gradient = grad_outputs[0].contiguous()
         columns = torch.zeros(ctx.size, gradient.shape[1])
         if ctx.needs_input_grad[1]:
@@ -117,7 +123,7 @@ def spike_linear(raster: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class EventLinear(nn.Linear):
-    """``nn.Linear`` that skips silent inputs; a submodule like any other, so exporters and hooks see it run."""
+    """``nn.Linear`` that skips silent inputs; a submodule, so exporters and hooks see it run."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return ``input @ weight.T + bias`` for spikes or currents [..., n_in]."""

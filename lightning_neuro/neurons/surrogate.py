@@ -1,7 +1,8 @@
 """Surrogate derivatives: what the backward pass uses in place of the derivative of a step function.
 
-Every surrogate is a module-level class with one number, so that models pickle, deep-copy and print well. The
-argument is always ``distance = membrane - threshold`` in the unit of the weights; spikes are ``distance > 0``.
+Every surrogate is a module-level class with one number, so that models pickle, deep-copy and print well.
+The argument is always ``distance = membrane - threshold`` in the unit of the weights; spikes are
+``distance > 0``.
 """
 
 from __future__ import annotations

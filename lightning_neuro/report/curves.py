@@ -14,7 +14,7 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
     """Write a picture of loss, accuracy and spike rates over epochs.
 
     Args:
-        epochs: one mapping of logged numbers per epoch ("train/loss", "val/accuracy", "val/spike_rate/layer1", ...).
+        epochs: one mapping of logged numbers per epoch ("train/loss", "val/spike_rate/layer1", ...).
         test: numbers of the test; may be empty.
         path: file to write, its suffix chooses the format.
     """
@@ -24,14 +24,23 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
     loss, accuracy, activity = figure.subplots(1, 3)
     _lines(loss, epochs, {"train/loss": ("training", TRAIN), "val/loss": ("validation", VAL)}, "loss")
     _lines(
-        accuracy, epochs, {"train/accuracy": ("training", TRAIN), "val/accuracy": ("validation", VAL)}, "accuracy (%)", 100
-    )  # fmt: skip
+        accuracy,
+        epochs,
+        {"train/accuracy": ("training", TRAIN), "val/accuracy": ("validation", VAL)},
+        "accuracy (%)",
+        100,
+    )
     if "test/accuracy" in test:
         value = 100 * test["test/accuracy"]
-        accuracy.axhline(value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %")
+        accuracy.axhline(
+            value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %"
+        )
         accuracy.legend(frameon=False, fontsize=8, loc="lower right")
     rates = sorted(name for name in epochs[-1] if name.startswith("val/spike_rate/"))
-    labels = {name: (name.rsplit("/", 1)[-1].replace("layer", "layer "), LAYERS[i % len(LAYERS)]) for i, name in enumerate(rates)}
+    labels = {
+        name: (name.rsplit("/", 1)[-1].replace("layer", "layer "), LAYERS[i % len(LAYERS)])
+        for i, name in enumerate(rates)
+    }
     _lines(activity, epochs, labels, "spikes per neuron and step")
     activity.set_ylim(bottom=0)
     figure.savefig(path)
@@ -42,7 +51,13 @@ def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, fact
     for name, (label, color) in series.items():
         points = [(epoch["epoch"] + 1, factor * epoch[name]) for epoch in epochs if name in epoch]
         if points:
-            axes.plot(*zip(*points, strict=True), color=color, lw=1.8, label=label, marker="o" if len(points) == 1 else None)
+            axes.plot(
+                *zip(*points, strict=True),
+                color=color,
+                lw=1.8,
+                label=label,
+                marker="o" if len(points) == 1 else None,
+            )
     axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
     axes.set_xlabel("epoch", fontsize=9, color=INK)
     axes.grid(axis="y", color=GRID, lw=0.8)

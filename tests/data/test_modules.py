@@ -91,7 +91,7 @@ def test_training_batches_cover_every_sample_once_with_a_ragged_end():
 def test_training_order_and_spikes_follow_seed_and_epoch_alone():
     def first(epoch: int, seed: int):
         loader = digits(seed=seed).train_dataloader()
-        loader.sampler.set_epoch(epoch)
+        loader.sampler.set_epoch(epoch)  # type: ignore[union-attr]
         return next(iter(loader))[0].numpy()
 
     assert np.array_equal(first(3, 0), first(3, 0))

@@ -73,7 +73,7 @@ def loss_of(model: LIFClassifier) -> float:
 
 
 def fit(model: LIFClassifier, folder, epochs: int = 15, **options) -> pl.Trainer:
-    loader = DataLoader([batch()], batch_size=None)
+    loader = DataLoader([batch()], batch_size=None)  # type: ignore[arg-type]
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
@@ -143,7 +143,9 @@ def test_ties_go_to_the_lowest_class():
 
 def test_losses_are_their_formula():
     scores, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
-    assert float(make_loss("cross_entropy", 0.5, 0.0)(scores, labels)) == pytest.approx(math.log(1 + math.exp(-1)))
+    assert float(make_loss("cross_entropy", 0.5, 0.0)(scores, labels)) == pytest.approx(
+        math.log(1 + math.exp(-1))
+    )
     assert float(make_loss("mean_square", 0.25, 0.0)(scores, labels)) == pytest.approx(0.125)
 
 

@@ -1,4 +1,4 @@
-"""Native neurons equal snnTorch and Norse spike by spike where these compute the same; elsewhere we refuse."""
+"""Native neurons equal snnTorch and Norse spike by spike where they compute the same; else we refuse."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import pickle
 
 import pytest
 import torch
-from torch import nn
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons import LIF, make_surrogate
-from lightning_neuro.neurons.libraries import make
+from lightning_neuro.neurons.libraries import NorseNeurons, SnnTorchNeurons, make
 
 STEPS, BATCH, SIZE = 25, 16, 24
 BASE = {
@@ -29,7 +28,7 @@ def native(options) -> LIF:
     return LIF(SIZE, surrogate=make_surrogate("fast_sigmoid", 5.0), **options)
 
 
-def foreign(library: str, options) -> nn.Module:
+def foreign(library: str, options) -> SnnTorchNeurons | NorseNeurons:
     return make(library, SIZE, surrogate="fast_sigmoid", surrogate_slope=5.0, dt=1e-3, **options)
 
 
@@ -124,6 +123,7 @@ def test_library_layers_learn_their_constants_and_stay_copyable(library):
 def test_library_constants_are_per_neuron_and_in_the_state_dict(library):
     neurons = foreign(library, BASE | {"reset": "zero", "reset_delay": 0, "alpha": 0.5})
     constants = neurons.constants()
+    assert constants.alpha is not None
     assert constants.beta.shape == constants.alpha.shape == constants.threshold.shape == (SIZE,)
     names = {name.split(".")[-1] for name in neurons.state_dict()}
     assert {"beta", "alpha", "threshold"} <= names
