@@ -1,0 +1,162 @@
+"""The one generated file: ``network_pkg.vhd`` with the constants and weight memories of all layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.graph.hardware_graph import ResetKind
+from lightning_neuro.targets.fpga.plan import LayerPlan
+
+RESET_NAMES = {
+    ResetKind.NONE: "RESET_NONE",
+    ResetKind.ZERO: "RESET_ZERO",
+    ResetKind.SUBTRACT: "RESET_SUBTRACT",
+    ResetKind.CLAMP: "RESET_CLAMP",
+}
+
+_LITERAL_BITS = 128  # longest literal; several tools stop at long ones
+_LOWEST_INTEGER = -(2**31)
+
+
+def network_package(layers: Sequence[LayerPlan]) -> str:
+    """VHDL text of the package.
+
+    Args:
+        layers: plans in order.
+    """
+    tables = "\n".join(_layer_tables(index, layer) for index, layer in enumerate(layers))
+    records = ",\n".join(_record(index, layer) for index, layer in enumerate(layers))
+    accessors = [_accessor(name, table, len(layers)) for name, table in _ACCESSORS.items()]
+    last = layers[-1]
+    return f"""\
+-- Generated: constants and weight memories of this network. Everything else in this folder is the same for all networks.
+library ieee;
+use ieee.std_logic_1164.all;
+use work.snn_pkg.all;
+
+package network_pkg is
+
+  constant LAYERS : layers_t(0 to {len(layers) - 1}) := (
+{records});
+
+  constant INPUT_ADDRESS_BITS  : positive := {_index_bits(layers[0].inputs)};
+  constant OUTPUT_ADDRESS_BITS : positive := {_index_bits(last.neurons)};
+  constant OUTPUT_VALUE_BITS   : positive := {last.state_bits};
+
+{tables}
+  -- The tables of one layer, for generics.
+{"".join(declaration for declaration, _ in accessors)}
+end package;
+
+package body network_pkg is
+
+{chr(10).join(body for _, body in accessors)}
+end package body;
+"""
+
+
+def memory_words(layer: LayerPlan) -> list[str]:
+    """Words of a weight memory as strings of bits, lane 0 rightmost; word = group * rows + row.
+
+    Lanes without a neuron in the last group hold zeros.
+    """
+    padded = np.zeros((len(layer.rows), layer.groups * layer.lanes), np.int64)
+    padded[:, : layer.neurons] = layer.rows
+    words = padded.reshape(len(layer.rows), layer.groups, layer.lanes).transpose(1, 0, 2).reshape(-1, layer.lanes)
+    mask = (1 << layer.weight_bits) - 1
+    width = layer.weight_bits
+    return ["".join(f"{value & mask:0{width}b}" for value in reversed(word)) for word in words.tolist()]
+
+
+def literal(bits: str) -> str:
+    """A bit string as concatenated VHDL literals, hexadecimal as far as it goes.
+
+    >>> literal("1011111")
+    '"101" & x"f"'
+    """
+    head = len(bits) % 4
+    parts = [f'"{bits[:head]}"'] if head else []
+    for start in range(head, len(bits), _LITERAL_BITS):
+        chunk = bits[start : start + _LITERAL_BITS]
+        parts.append(f'x"{int(chunk, 2):0{len(chunk) // 4}x}"')
+    return " & ".join(parts)
+
+
+def _index_bits(count: int) -> int:
+    """Bits of an index 0 .. count-1, at least one (as in snn_pkg)."""
+    return max(1, (count - 1).bit_length())
+
+
+def _record(index: int, layer: LayerPlan) -> str:
+    leak_shift = layer.leak.integers()[1]
+    fields: list[tuple[str, object]] = [
+        ("inputs", layer.inputs),
+        ("bias_rows", layer.bias_rows),
+        ("neurons", layer.neurons),
+        ("lanes", layer.lanes),
+        ("groups", layer.groups),
+        ("weight_bits", layer.weight_bits),
+        ("weight_shift", layer.weight_shift),
+        ("state_bits", layer.state_bits),
+        ("sum_bits", layer.sum_bits),
+        ("leak_shift", leak_shift),
+        ("reset_kind", RESET_NAMES[layer.reset.kind]),
+        ("reset_delay", layer.reset.delay),
+        ("current_based", str(layer.current_leak is not None).lower()),
+        ("current_bits", layer.current_bits or 1),
+        ("current_leak_shift", layer.current_leak.integers()[1] if layer.current_leak is not None else 0),
+        ("emits_membranes", str(layer.emits_membranes).lower()),
+    ]
+    body = ",\n".join(f"      {name:<18} => {value}" for name, value in fields)
+    return f"    {index} => (  -- {layer.name}\n{body})"
+
+
+def _layer_tables(index: int, layer: LayerPlan) -> str:
+    words = memory_words(layer)
+    current = layer.current_leak.integers()[0] if layer.current_leak is not None else np.zeros(1, np.int64)
+    memory = ",\n".join(f"    {address} => {literal(word)}" for address, word in enumerate(words))
+    return "\n".join(
+        [
+            _integers(f"THRESHOLDS_{index}", layer.threshold),
+            _integers(f"RESET_VALUES_{index}", layer.v_reset),
+            _integers(f"LEAK_MULTIPLIERS_{index}", layer.leak.integers()[0]),
+            _integers(f"CURRENT_LEAK_MULTIPLIERS_{index}", current),
+            f"  constant WEIGHTS_{index} : memory_t({len(words) - 1} downto 0)({layer.word_bits - 1} downto 0) := (\n{memory});\n",
+        ]
+    )
+
+
+def _integers(name: str, values: NDArray[np.int64]) -> str:
+    distinct = set(values.tolist())
+    if len(distinct) == 1:
+        body = f"others => {_integer(distinct.pop())}"
+    else:
+        body = ", ".join(f"{k} => {_integer(value)}" for k, value in enumerate(values.tolist()))
+    return f"  constant {name} : integer_vector(0 to {len(values) - 1}) := ({body});"
+
+
+def _integer(value: int) -> str:
+    # VHDL has no literal for the lowest integer: "-2147483648" is minus applied to a number out of range
+    return "integer'low" if value == _LOWEST_INTEGER else str(value)
+
+
+_ACCESSORS = {
+    "weights_of": ("memory_t", "WEIGHTS"),
+    "thresholds_of": ("integer_vector", "THRESHOLDS"),
+    "reset_values_of": ("integer_vector", "RESET_VALUES"),
+    "leak_multipliers_of": ("integer_vector", "LEAK_MULTIPLIERS"),
+    "current_leak_multipliers_of": ("integer_vector", "CURRENT_LEAK_MULTIPLIERS"),
+}
+
+
+def _accessor(name: str, table: tuple[str, str], count: int) -> tuple[str, str]:
+    """Declaration and body of a function from the layer's index to its table."""
+    kind, prefix = table
+    head = f"  function {name}(index : natural) return {kind}"
+    choices = "".join(
+        f"    if index = {k} then\n      return {prefix}_{k};\n    end if;\n" for k in range(count - 1)
+    )
+    return head + ";\n", f"{head} is\n  begin\n{choices}    return {prefix}_{count - 1};\n  end function;\n"

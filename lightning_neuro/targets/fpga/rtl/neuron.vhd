@@ -1,0 +1,236 @@
+-- Membranes of one lane. Every operation is one subtraction, so a single carry chain serves them all, one per cycle:
+--   clear     v <- v - v                       start of a sample
+--   unwind    v <- v - v  where s              a delayed reset to a value, first half
+--   amend     v <- v - c  where s              its second half (c = -v_reset), or a delayed reset by subtraction (c = theta)
+--   leak      v <- v - leak(v)
+--   add       v <- v - (not drive) - 1         that is v + drive: a weight, or the synaptic current
+--   compare   s <- v > theta; is v inside the membrane's range?
+--   wipe      v <- v - v  where a constant has to replace v: reset to a value, lower or upper end of the range
+--   settle    v <- v - c  that constant, negated; or the threshold, for a reset by subtraction
+-- The sum is exact: SUM_BITS holds every value that the layer's weights can reach in a step, and wipe and settle
+-- saturate it once. They follow compare immediately, for the same neurons.
+-- Membranes live in flip-flops when the lane has one neuron, in distributed RAM when it serves several in turn.
+library ieee;
+use ieee.std_logic_1164.all;
+use ieee.numeric_std.all;
+use work.snn_pkg.all;
+
+entity neuron is
+  generic (
+    GROUPS           : positive;                -- neurons served in turn
+    DRIVE_BITS       : positive;
+    DRIVE_SHIFT      : natural;
+    STATE_BITS       : positive;
+    SUM_BITS         : positive;                -- more than STATE_BITS
+    LEAK_MULTIPLIERS : integer_vector;
+    LEAK_SHIFT       : natural;
+    THRESHOLDS       : integer_vector;
+    RESET_VALUES     : integer_vector;
+    RESET_KIND       : reset_kind_t;
+    RESET_DELAY      : natural
+  );
+  port (
+    clk         : in  std_logic;
+    group_index : in  unsigned(index_bits(GROUPS) - 1 downto 0);
+    clear       : in  std_logic;
+    unwind      : in  std_logic;
+    amend       : in  std_logic;
+    leak        : in  std_logic;
+    add         : in  std_logic;
+    add_n       : in  std_logic;                -- not add: spares every lane an inverter
+    compare     : in  std_logic;
+    wipe        : in  std_logic;
+    settle      : in  std_logic;
+    write       : in  std_logic;                -- any operation but compare
+    drive       : in  signed(DRIVE_BITS - 1 downto 0);
+    spike       : out std_logic;                -- during settle
+    -- Membrane after the operation: in the same cycle from distributed RAM, one cycle later from flip-flops.
+    membrane    : out signed(STATE_BITS - 1 downto 0)
+  );
+end entity;
+
+architecture rtl of neuron is
+  constant TOP  : signed(STATE_BITS - 1 downto 0) := '0' & (STATE_BITS - 2 downto 0 => '1');
+  constant HIGH : signed(SUM_BITS - 1 downto 0) := resize(TOP, SUM_BITS);
+  constant LOW  : signed(SUM_BITS - 1 downto 0) := not HIGH;
+  constant ZERO : signed(SUM_BITS - 1 downto 0) := (SUM_BITS - 1 downto 0 => '0');
+
+  constant ZERO_AT_ONCE     : boolean := RESET_KIND = RESET_ZERO and RESET_DELAY = 0;
+  constant ZERO_LATER       : boolean := RESET_KIND = RESET_ZERO and RESET_DELAY = 1;
+  constant SUBTRACT_AT_ONCE : boolean := RESET_KIND = RESET_SUBTRACT and RESET_DELAY = 0;
+  constant SUBTRACT_LATER   : boolean := RESET_KIND = RESET_SUBTRACT and RESET_DELAY = 1;
+  constant CLAMPS           : boolean := RESET_KIND = RESET_CLAMP;
+
+  -- A membrane above its range has always fired when the threshold lies inside the range, and a reset at once to a
+  -- value then replaces it: the upper saturation could never be seen.
+  constant SATURATES_HIGH : boolean := not (ZERO_AT_ONCE and to_signed(maximum_of(THRESHOLDS), SUM_BITS) < HIGH);
+
+  -- One word when all neurons of the lane agree, so that it folds into the logic.
+  constant THRESHOLD_TABLE : memory_t := table_of(THRESHOLDS, STATE_BITS);
+  constant RESET_TABLE     : memory_t := table_of(RESET_VALUES, STATE_BITS);
+
+  signal state, lost, operand, total, constant_now : signed(SUM_BITS - 1 downto 0);
+  signal borrowed                                  : signed(SUM_BITS downto 0);
+  signal threshold, reset_value                    : signed(STATE_BITS - 1 downto 0);
+  signal below_range, above_range, above_threshold, above_when_clamped, spikes_now : std_logic;
+  signal spiked, remembered         : std_logic;             -- spike of this, of the previous step
+  signal resets, too_low, too_high  : std_logic;             -- set by compare
+  signal zero_now, take_drive, take_lost : std_logic;
+begin
+
+  threshold   <= signed(entry(THRESHOLD_TABLE, group_index));
+  reset_value <= signed(entry(RESET_TABLE, group_index));
+
+  -- What the membrane loses in a step. It was saturated, so STATE_BITS hold it.
+  uniform_leak : if all_equal(LEAK_MULTIPLIERS) generate
+    constant DIGITS : integer_vector := signed_digits(LEAK_MULTIPLIERS(LEAK_MULTIPLIERS'low));
+  begin
+    lost <= resize(leak_by_constant(state(STATE_BITS - 1 downto 0), DIGITS, LEAK_SHIFT), SUM_BITS);
+  else generate
+    constant BITS : positive := index_bits(maximum_of(LEAK_MULTIPLIERS) + 1) + 1;
+    constant MULTIPLIER_TABLE : memory_t := table_of(LEAK_MULTIPLIERS, BITS);
+  begin
+    lost <= resize(leak_by_product(
+      state(STATE_BITS - 1 downto 0), unsigned(entry(MULTIPLIER_TABLE, group_index)), LEAK_SHIFT), SUM_BITS);
+  end generate;
+
+  -- The comparison precedes saturation; that changes its answer only for a threshold at the top of the range.
+  above_threshold <= '0' when RESET_KIND = RESET_NONE or threshold = TOP else
+                     above(state, unsigned(threshold(STATE_BITS - 2 downto 0)));
+  above_when_clamped <= above(reset_value, unsigned(threshold(STATE_BITS - 2 downto 0)));
+  spikes_now <= above_when_clamped when CLAMPS and remembered = '1' else above_threshold;
+
+  -- Outside the range: the bits above the membrane's sign differ from the sum's sign.
+  below_range <= state(SUM_BITS - 1) and not (and state(SUM_BITS - 2 downto STATE_BITS - 1));
+  above_range <= not state(SUM_BITS - 1) and (or state(SUM_BITS - 2 downto STATE_BITS - 1)) when SATURATES_HIGH else '0';
+
+  flags : process (clk)
+  begin
+    if rising_edge(clk) then
+      if compare = '1' then
+        too_low  <= below_range;
+        too_high <= above_range;
+        resets   <= '0';
+        if ZERO_AT_ONCE then
+          resets <= spikes_now;
+        elsif CLAMPS then
+          resets <= remembered;
+        end if;
+      end if;
+      if clear = '1' then
+        spiked <= '0';
+      elsif compare = '1' then
+        spiked <= spikes_now;
+      end if;
+    end if;
+  end process;
+
+  spike <= spiked;
+
+  zero_now <= clear or (wipe and (resets or too_low or too_high)) or (unwind and remembered) when ZERO_LATER else
+              clear or (wipe and (resets or too_low or too_high));
+
+  choose_constant : process (all)
+  begin
+    constant_now <= ZERO;
+    if settle = '1' then
+      if resets = '1' then
+        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+      elsif too_low = '1' then
+        constant_now <= ZERO - LOW;
+      elsif too_high = '1' then
+        if SUBTRACT_AT_ONCE and threshold /= TOP then
+          constant_now <= resize(threshold, SUM_BITS) - HIGH;
+        else
+          constant_now <= ZERO - HIGH;
+        end if;
+      elsif SUBTRACT_AT_ONCE and spiked = '1' then
+        constant_now <= resize(threshold, SUM_BITS);
+      end if;
+    end if;
+    if (amend and remembered) = '1' then
+      if SUBTRACT_LATER then
+        constant_now <= resize(threshold, SUM_BITS);
+      elsif ZERO_LATER then
+        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+      end if;
+    end if;
+  end process;
+
+  -- The choice of the operand shares the LUTs in front of the carry chain: two select bits, state, drive, what is lost.
+  choose_operand : process (all)
+    variable shifted : signed(SUM_BITS - 1 downto 0);
+  begin
+    shifted := ZERO;
+    shifted(SUM_BITS - 1 downto DRIVE_SHIFT) := resize(drive, SUM_BITS - DRIVE_SHIFT);
+    if take_drive = '1' and take_lost = '1' then
+      operand <= state;
+    elsif take_drive = '1' then
+      operand <= not shifted;
+    elsif take_lost = '1' then
+      operand <= lost;
+    else
+      operand <= constant_now;
+    end if;
+  end process;
+
+  -- The extra lowest bit brings in the borrow that "add" needs.
+  borrowed <= (state & add_n) - (operand & '1');
+  total    <= borrowed(SUM_BITS downto 1);
+
+  one_neuron : if GROUPS = 1 generate
+    remembered <= spiked;
+    take_drive <= add;
+    take_lost  <= leak;
+    membrane   <= state(STATE_BITS - 1 downto 0);
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        if zero_now = '1' then                -- the flip-flops' reset input, instead of v - v
+          state <= ZERO;
+        elsif write = '1' then
+          state <= total;
+        end if;
+      end if;
+    end process;
+  else generate
+    type states_t is array (GROUPS - 1 downto 0) of signed(SUM_BITS - 1 downto 0);
+    -- Any start value would do in hardware, but v - v of an undefined value stays undefined in a simulator.
+    signal states : states_t := (others => ZERO);
+  begin
+    take_drive <= add or zero_now;
+    take_lost  <= leak or zero_now;
+    membrane   <= total(STATE_BITS - 1 downto 0);
+    state      <= states(to_integer(group_index));
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        if write = '1' then
+          states(to_integer(group_index)) <= total;
+        end if;
+      end if;
+    end process;
+
+    spike_memory : if CLAMPS or ZERO_LATER or SUBTRACT_LATER generate
+      type spikes_t is array (GROUPS - 1 downto 0) of std_logic_vector(0 downto 0);
+      signal spikes   : spikes_t;
+      signal remember : std_logic;
+      signal entered  : std_logic_vector(0 downto 0);
+    begin
+      remembered <= spikes(to_integer(group_index))(0);
+      remember   <= settle or clear;
+      entered(0) <= spiked and not clear;
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          if remember = '1' then
+            spikes(to_integer(group_index)) <= entered;
+          end if;
+        end if;
+      end process;
+    else generate
+      remembered <= '0';
+    end generate;
+  end generate;
+
+end architecture;

@@ -1,0 +1,126 @@
+"""Random small networks: everything the FPGA target accepts, drawn from one seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightning_neuro.graph import golden
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    Dense,
+    HardwareGraph,
+    Input,
+    Leak,
+    Lif,
+    Population,
+    Projection,
+    ReadoutKind,
+    Reset,
+    ResetKind,
+    TimeBase,
+    Values,
+)
+from lightning_neuro.graph.quantize import current_bits
+from lightning_neuro.targets.base import TestVectors
+
+RESETS = [
+    Reset(kind=ResetKind.ZERO, delay=0),
+    Reset(kind=ResetKind.ZERO, delay=1),
+    Reset(kind=ResetKind.SUBTRACT, delay=0),
+    Reset(kind=ResetKind.SUBTRACT, delay=1),
+    Reset(kind=ResetKind.CLAMP, delay=1),
+]
+NO_RESET = Reset(kind=ResetKind.NONE, delay=0)
+
+
+def draw_values(rng: np.random.Generator, n: int, low: int, high: int, form: Format) -> Values:
+    """One value for all neurons, or one each."""
+    raw = rng.integers(low, high + 1, n if rng.random() < 0.5 else 1) * np.ones(n, np.int64)
+    return Values(real=raw * form.lsb, raw=raw, format=form)
+
+
+def draw_leak(rng: np.random.Generator, n: int, *, must_decay: bool) -> Leak:
+    """No leak, shift, common multiplier, or a multiplier per neuron."""
+    shift = int(rng.integers(1, 7))
+    kind = rng.integers(4)
+    if kind == 0 and not must_decay:
+        multiplier = np.zeros(n, np.int64)
+    elif kind <= 1:
+        multiplier = np.ones(n, np.int64)
+    elif kind == 2:
+        multiplier = np.full(n, rng.integers(1, 2**shift + 1))
+    else:
+        multiplier = rng.integers(1 if must_decay else 0, 2**shift + 1, n)
+    return Leak(beta=1 - multiplier / 2**shift, multiplier=multiplier, shift=shift)
+
+
+def draw_layer(
+    rng: np.random.Generator, name: str, pre: str, n_in: int, n: int, reset: Reset, current_based: bool
+) -> tuple[Population, Projection]:
+    weight_bits, state_bits = int(rng.integers(2, 9)), int(rng.integers(4, 17))
+    guard = int(rng.integers(0, max(1, state_bits - 3)))
+    state = Format(bits=state_bits, lsb=1.0)
+    weight = Format(bits=weight_bits, lsb=2.0**guard)
+    raw = rng.integers(weight.low, weight.high + 1, (n, n_in))
+    raw = np.where(rng.random((n, n_in)) < 0.3, np.abs(raw).clip(max=weight.high), raw)
+    bias = np.zeros(n, np.int64)
+    if rng.random() < 0.4:
+        bias = rng.integers(2 * weight.low, 2 * weight.high + 1, n) << guard
+    projection = Projection(
+        pre=pre, post=name, connection=Dense(weight=Values(real=raw * weight.lsb, raw=raw, format=weight)), delay=0
+    )
+    top = state.high if rng.random() < 0.15 else min(state.high, (weight.high + 1) << guard)
+    constants = {
+        "leak_mem": draw_leak(rng, n, must_decay=False),
+        "threshold": draw_values(rng, n, 0 if rng.random() < 0.7 else top, top, state),
+        "v_reset": draw_values(rng, n, *((0, 0) if rng.random() < 0.5 else (state.low, state.high)), state),
+        "reset": reset,
+    }
+    if current_based:
+        leak_syn = draw_leak(rng, n, must_decay=True)
+        bits = current_bits([projection], bias, guard, leak_syn)
+        neuron: Lif | CubaLif = CubaLif(leak_syn=leak_syn, current_format=Format(bits=bits, lsb=1.0), **constants)
+    else:
+        neuron = Lif(**constants)
+    values = Values(real=bias.astype(float), raw=bias, format=Format(bits=32, lsb=1.0))
+    return Population(name=name, shape=(n,), neuron=neuron, bias=values, state_format=state), projection
+
+
+def draw_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors]:
+    """Graph, lanes per layer and test vectors.
+
+    Args:
+        seed: names the network; a failing test prints it.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = rng.choice([1, 2, 3, 5, 7, 8, 9, 13, 17, 20], size=int(rng.integers(2, 6)))
+    populations, projections = [], []
+    for k, (n_in, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        is_output = k == len(sizes) - 2
+        reset = NO_RESET if is_output and rng.random() < 0.3 else RESETS[rng.integers(len(RESETS))]
+        population, projection = draw_layer(
+            rng, f"layer{k}", f"layer{k - 1}" if k else "input", int(n_in), int(n), reset, rng.random() < 0.35
+        )
+        populations.append(population)
+        projections.append(projection)
+    membrane = reset.kind is ResetKind.NONE or rng.random() < 0.2
+    graph = HardwareGraph(
+        input=Input(name="input", shape=(int(sizes[0]),)),
+        populations=tuple(populations),
+        projections=tuple(projections),
+        output=populations[-1].name,
+        readout=ReadoutKind.MEMBRANE_MAX if membrane else ReadoutKind.SPIKE_COUNT,
+        time=TimeBase.STEPPED,
+        dt_s=1e-3,
+        steps=None,
+        coding={},
+    )
+    lanes = tuple(int(rng.integers(1, p.size + 1)) for p in populations)
+    return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(1, 9)))
+
+
+def draw_vectors(graph: HardwareGraph, rng: np.random.Generator, *, samples: int, steps: int) -> TestVectors:
+    spikes = (rng.random((samples, steps, graph.input.size)) < rng.choice([0.2, 0.5, 0.9])).astype(np.uint8)
+    expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
+    return TestVectors(spikes=spikes, expected=expected, labels=np.full(samples, -1))
