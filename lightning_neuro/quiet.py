@@ -12,6 +12,7 @@ POINTLESS: dict[str, str] = {
     r".*isinstance\(treespec, LeafSpec\).*": "inside Lightning and torch",
     r".*[Cc]heckpoint directory .* exists and is not empty.*": "the run folder holds config.yaml already",
     r".*Experiment logs directory .* exists and is not empty.*": "the run folder holds config.yaml already",
+    r".*The dirpath has changed from.*": "a resumed run has its own folder and its own best epoch",
     r".*GPU available but not used.*": "the configuration says which device to use",
     r".*is `None`\. Did you forget to call.*": "inside Lightning's progress bar",
     r".*number of training batches .* smaller than the logging interval.*": "losses are logged per epoch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -26,7 +27,7 @@ def write_metrics(
     history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
 ) -> Numbers:
     """Write and return ``metrics.json``: accuracies 0..1 (float, quantised), epochs, seconds, spikes."""
-    best = max(history.epochs, key=lambda epoch: epoch.get("val/accuracy", 0.0), default={})
+    best = min(history.epochs, key=lambda epoch: epoch.get("val/loss", math.inf), default={})
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),
         "quantized_test_accuracy": None if quantized is None else quantized.quantized,

@@ -60,6 +60,13 @@ def test_checkpoints_load_without_unpickling_code(train, tmp_path):
     assert model.readout == "spike_count"
 
 
+def test_last_checkpoint_is_the_state_after_the_last_epoch(train, tmp_path):
+    train("trainer.max_epochs=4", "test=false", "model.lr=1e-12")  # weights cannot move
+    run = tmp_path / "outputs" / "run"
+    epochs = {name: torch.load(run / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")}
+    assert epochs == {"best": 0, "last": 3}
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(train, tmp_path):
     losses = []
     for folder, seed in (("outputs/a", 3), ("outputs/b", 3), ("outputs/c", 4)):
