@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.errors import ConfigError, NeuroError
+
+if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
+    import pytorch_lightning as pl
+
+    from lightning_neuro.data.module import ValuesModule
 
 _Rule = tuple[Callable[[Any], bool], str, str]
 

@@ -1,8 +1,6 @@
-"""Data modules and spike encoders."""
+"""Spike encoders and recorded inputs; the data modules (``data.digits``, ``data.mnist``) load Lightning, so by name."""
 
 from lightning_neuro.data.coding import Coding, encode
-from lightning_neuro.data.digits import Digits
-from lightning_neuro.data.mnist import Mnist
 from lightning_neuro.data.spike_set import SpikeSet
 
-__all__ = ["Coding", "Digits", "Mnist", "SpikeSet", "encode"]
+__all__ = ["Coding", "SpikeSet", "encode"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_neuro.data import Digits, Mnist
+from lightning_neuro.data.digits import Digits
+from lightning_neuro.data.mnist import Mnist
 from lightning_neuro.data.augment import shifted
 from lightning_neuro.data.mnist import FILES, read_idx
 from lightning_neuro.data.module import stratified
