@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -74,7 +75,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
     try:
-        with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
+        with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
             return compose("deploy", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(
@@ -83,6 +84,18 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
             why="they have to name keys and options that exist",
             next_command="deploy --help",
         ) from error
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Hydra allows one configuration at a time; training, which may deploy at its end, is one already."""
+    holder = GlobalHydra.instance()
+    running = holder.hydra
+    holder.hydra = None
+    try:
+        yield
+    finally:
+        holder.hydra = running
 
 
 def _check_plain(cfg: DictConfig) -> None:
