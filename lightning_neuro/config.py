@@ -33,6 +33,7 @@ def _whole(value: Any) -> bool:
 # key: what must hold, in words, an example
 RULES: dict[str, _Rule] = {
     "seed": (lambda v: _whole(v) and 0 <= v < 2**32, "an integer from 0 to 2^32 - 1", "0"),
+    "threads": (lambda v: _whole(v) and v >= 1, "an integer of at least 1, or null", "1"),
     "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
     "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
     "model.lr": (lambda v: _number(v) and v > 0, "a number > 0", "0.005"),

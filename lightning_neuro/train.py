@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -38,6 +39,8 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     """
     check_config(cfg)
     quiet()
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, verbose=False)
     run_folder.write_config(cfg, folder)
 
