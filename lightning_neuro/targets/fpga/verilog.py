@@ -12,6 +12,7 @@ _MEMORY = re.compile(
 _WORD = re.compile(r"\[(\d+)\] = \d+'b([01]+);")
 _CASE = re.compile(r"\bcase[xz]?\b.*?\bendcase\b", re.DOTALL)
 _LABEL = re.compile(r"(\d+)'b([01]+)\s*:")
+_STRING_OF_BITS = re.compile(r'"[01]+"')
 _LATCH = re.compile(r"latch(es)? inferred|inferr\w+ latch", re.IGNORECASE)
 _LINE_WITHOUT_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -56,7 +57,8 @@ def translation_defects(verilog: str, log: str) -> tuple[str, ...]:
     """Signs that VHDL was translated to Verilog with another meaning.
 
     GHDL 2.0 drops the default branch of selections silently; what remains is a ``case`` without default or a
-    latch. (It also turns ``shift_right`` of signed values into a logical shift; only a simulation finds that.)
+    latch. It writes some wide constants as strings. (It also turns ``shift_right`` of signed values into a
+    logical shift; only a simulation finds that.)
 
     Args:
         verilog: text GHDL wrote.
@@ -68,7 +70,8 @@ def translation_defects(verilog: str, log: str) -> tuple[str, ...]:
     code = _LINE_WITHOUT_COMMENT.sub("", verilog)
     cases = [f"a case without default: {' '.join(case.split())[:120]}" for case in _CASE.findall(code) if not _complete(case)]
     latches = [f"a latch: {line.strip()}" for line in log.splitlines() if _LATCH.search(line)]
-    return (*cases, *latches)
+    strings = [f"a constant written as a string: {match[:40]}" for match in _STRING_OF_BITS.findall(code)]
+    return (*cases, *latches, *strings)
 
 
 def _complete(case: str) -> bool:

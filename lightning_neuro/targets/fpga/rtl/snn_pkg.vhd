@@ -76,8 +76,8 @@ package snn_pkg is
   -- together from blocks in depth (which would cost multiplexers).
   function slice_bits(depth : positive; width : positive) return positive;
 
-  -- Some bits of every word.
-  function slice_of(words : memory_t; first : natural; width : positive) return memory_t;
+  -- Some bits of every word; zeros behind the last word.
+  function slice_of(words : memory_t; first : natural; width, depth : positive) return memory_t;
 
   -- Integers as a table of words, a single word when all are equal.
   function table_of(values : integer_vector; bits : positive) return memory_t;
@@ -200,11 +200,15 @@ package body snn_pkg is
     return 1;
   end function;
 
-  function slice_of(words : memory_t; first : natural; width : positive) return memory_t is
-    variable result : memory_t(words'range)(width - 1 downto 0);
+  function slice_of(words : memory_t; first : natural; width, depth : positive) return memory_t is
+    variable result : memory_t(depth - 1 downto 0)(width - 1 downto 0);
   begin
-    for k in words'range loop
-      result(k) := words(k)(first + width - 1 downto first);
+    for k in result'range loop
+      if k < words'length then
+        result(k) := words(k)(first + width - 1 downto first);
+      else
+        result(k) := (width - 1 downto 0 => '0');
+      end if;
     end loop;
     return result;
   end function;
