@@ -121,7 +121,12 @@ _NORSE_RESETS: dict[str, Callable[..., Tensor]] = {
     "subtract": reset_subtract,
     "none": keep_membrane,
 }
-_NORSE_METHODS = {"fast_sigmoid": "super", "triangle": "triangle"}
+# our surrogate: Norse's name for the nearest one, and its parameter from our slope; spikes do not depend on it
+_NORSE_METHODS: dict[str, tuple[str, Callable[[float], float]]] = {
+    "fast_sigmoid": ("super", lambda slope: slope),  # 1 / (1 + |x|)^2 whatever the slope
+    "triangle": ("triangle", lambda slope: slope),  # slope max(0, 1 - |x|)
+    "atan": ("circ", lambda slope: 1 / slope),  # (1 + (slope x)^2)^(-3/2)
+}
 LARGEST_NORSE_BETA = 1 - 2.0**-15
 
 
@@ -131,16 +136,15 @@ class NorseNeurons(nn.Module):
     Norse integrates v <- v + dt / tau_mem (x - v) with dt / tau_mem = 1 - beta, so the drive is
     multiplied by ``drive_scale`` = 1 / (1 - beta): the same linear weights then give the same spikes.
     Constants live here, as buffers or parameters (Norse registers none); ``cell`` is built from them on
-    demand. Norse's reset carries gradient, and its superspike surrogate has slope 1 whatever
-    ``surrogate_slope`` says.
+    demand. Norse's reset carries gradient, and its surrogates are the nearest to ours, not equal.
 
     Args:
         size: number of neurons.
         beta, alpha, threshold: [neuron] constants; alpha None = delta synapse.
         reset: "zero", "subtract" or "none" (delta synapses); current-based neurons know "zero" only.
         learn_beta, learn_alpha, learn_threshold: make the constant a parameter.
-        surrogate: "fast_sigmoid" (Norse's "super") or "triangle".
-        surrogate_slope: steepness of "triangle".
+        surrogate: "fast_sigmoid" (Norse's "super"), "triangle" or "atan" (Norse's "circ").
+        surrogate_slope: steepness; Norse's "super" has none.
         dt: length of a step in seconds.
 
     Raises:
@@ -183,7 +187,9 @@ class NorseNeurons(nn.Module):
         if bool((beta >= 1).any()):
             _refuse("Norse cannot compute beta = 1: its drive is scaled by 1 - beta", "model.neuron=native")
         self.size, self.reset, self.reset_delay = size, reset, reset_delay
-        self.method, self.slope, self.dt = _NORSE_METHODS[surrogate], surrogate_slope, dt
+        self.dt = dt
+        self.method, parameter = _NORSE_METHODS[surrogate]
+        self.surrogate_parameter = parameter(surrogate_slope)
         constants = {
             "beta": (beta, learn_beta),
             "alpha": (alpha, learn_alpha),
@@ -217,14 +223,12 @@ class NorseNeurons(nn.Module):
             "v_reset": zero,
             "v_th": constants.threshold,
             "method": self.method,
-            "alpha": self.slope,
+            "alpha": self.surrogate_parameter,
         }
         if constants.alpha is None:
             parameters = norse.LIFBoxParameters(**common, reset_method=_NORSE_RESETS[self.reset])
             return norse.LIFBoxCell(parameters, dt=self.dt)
-        return norse.LIFCell(
-            norse.LIFParameters(tau_syn_inv=(1 - constants.alpha) / self.dt, **common), dt=self.dt
-        )
+        return norse.LIFCell(norse.LIFParameters(tau_syn_inv=(1 - constants.alpha) / self.dt, **common), dt=self.dt)
 
     def forward(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Run the cell over drive [time, batch, neuron] from zero state; returns spikes and membranes."""
