@@ -195,3 +195,7 @@ def main() -> None:
         print(COMMANDS_USAGE if wanted else f"unknown command {name!r}\n\n{COMMANDS_USAGE}", file=sys.stderr)
         sys.exit(0 if name in ("-h", "--help") else 2)
     command(rest)
+
+
+if __name__ == "__main__":
+    main()
