@@ -33,6 +33,8 @@ TOP = "snn_top"
 
 # A simulator's start values are undefined for a few cycles; the testbench reports undefined results itself.
 QUIET = "--ieee-asserts=disable"
+# Weight memories of large layers are built on the stack when the design is elaborated.
+UNLIMITED_STACK = "--max-stack-alloc=0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def analyse_command(ghdl: str, artefact: Path) -> list[str | Path]:
 
 def simulate_command(ghdl: str, vectors: Path) -> list[str | Path]:
     """Command that runs the testbench; it reads from and writes to the folder of the vectors."""
-    return [ghdl, "-r", "--std=08", "testbench", f"-gFOLDER={vectors.as_posix()}/", QUIET]
+    return [ghdl, "-r", "--std=08", "testbench", f"-gFOLDER={vectors.as_posix()}/", QUIET, UNLIMITED_STACK]
 
 
 def verilog_command(ghdl: str, artefact: Path) -> list[str | Path]:

@@ -11,6 +11,6 @@ rtl=$here/../rtl
 ghdl -a --std=08 @RTL_FILES@ "$here/testbench.vhd"
 # the code generating back ends want a separate elaboration; for the others it does nothing
 ghdl -e --std=08 testbench
-ghdl -r --std=08 testbench -gFOLDER=./ --ieee-asserts=disable
+ghdl -r --std=08 testbench -gFOLDER=./ --ieee-asserts=disable --max-stack-alloc=0
 cat result.txt
 grep -q '^PASSED' result.txt
