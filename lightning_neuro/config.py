@@ -15,6 +15,7 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lightning_neuro.errors import ConfigError, NeuroError
 
@@ -155,8 +156,13 @@ def explain_errors() -> Iterator[None]:
         yield
     except NeuroError as error:
         _leave(f"{type(error).__name__}: {error}", error.exit_code)
+    except MisconfigurationException as error:
+        _leave("ConfigError: " + str(error).split("\n")[0], 2)
     except (HydraException, OmegaConfBaseException) as error:
-        _leave(short(str(error)), 2)
+        override = getattr(error, "override", None)
+        _leave(short(f"'{override}': {error}" if override else str(error)), 2)
+    except OSError as error:  # no permission, no such folder, disk full: the system's words say it
+        _leave(f"ConfigError: {error.strerror or error}: '{error.filename or 'run folder'}'", 2)
 
 
 def short(text: str) -> str:
