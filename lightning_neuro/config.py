@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lightning_neuro.errors import ConfigError, NeuroError
 
