@@ -50,7 +50,9 @@ def write_artefact(
         (rtl / name).write_text(text)
     (testbench / "testbench.vhd").write_text((_HERE / "bench" / "testbench.vhd").read_text())
     write_vectors(testbench, layers, vectors)
-    (testbench / "run_ghdl.sh").write_text(_filled("run_ghdl.sh", {"RTL_FILES": " ".join(f'"$rtl/{n}"' for n in RTL_FILES)}))
+    (testbench / "run_ghdl.sh").write_text(
+        _filled("run_ghdl.sh", {"RTL_FILES": " ".join(f'"$rtl/{n}"' for n in RTL_FILES)})
+    )
     (testbench / "run_ghdl.sh").chmod(0o755)
     values = {
         "PART": part,

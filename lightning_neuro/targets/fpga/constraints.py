@@ -63,9 +63,7 @@ def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
 def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
     """The hardware advances in steps."""
     if graph.time is not TimeBase.STEPPED:
-        yield Violation(
-            where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS"
-        )
+        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
 
 
 def depth(graph: HardwareGraph) -> Iterator[Violation]:

@@ -145,9 +145,7 @@ def read_results(work: Path, run: CompletedRun) -> Simulation:
     )
 
 
-_MISMATCH = re.compile(
-    r"MISMATCH layer=(\d+) sample=(\d+) step=(\d+) neuron=(\d+) kind=(\w+) expected=(\S+) got=(\S+)"
-)
+_MISMATCH = re.compile(r"MISMATCH layer=(\d+) sample=(\d+) step=(\d+) neuron=(\d+) kind=(\w+) expected=(\S+) got=(\S+)")
 
 
 def first_mismatch(text: str) -> Mismatch | None:

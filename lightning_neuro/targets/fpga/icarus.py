@@ -85,7 +85,11 @@ def compare_trace(
     lines = [line.split() for line in trace.splitlines()]
     for index, layer in enumerate(layers):
         last = -1 - index  # the rightmost bit belongs to layer 0
-        spikes = [_fields(bits, spike_start, 1, layer.lanes) for kind, valid, bits, *_ in lines if kind == "s" and valid[last] == "1"]
+        spikes = [
+            _fields(bits, spike_start, 1, layer.lanes)
+            for kind, valid, bits, *_ in lines
+            if kind == "s" and valid[last] == "1"
+        ]
         states = [
             _fields(bits, membrane_start, layer.state_bits, layer.lanes)
             for kind, valid, bits, *_ in lines

@@ -77,9 +77,7 @@ class FpgaTarget:
         """Write the artefact, test vectors included, into an empty folder."""
         write_artefact(graph, self.plan(graph), folder, vectors, part=self.part, clock_mhz=self.clock_mhz)
 
-    def verify(
-        self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress
-    ) -> Verification:
+    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
         """Simulate the artefact's own files, check their translation, count cells."""
         layers = self.plan(graph)
         subject = Subject(

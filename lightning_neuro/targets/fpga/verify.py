@@ -178,9 +178,7 @@ def _equivalence(subject: Subject, work: Path) -> Proof:
     verilog, defects = translate(subject, work)
     runs = min(VERILOG_SAMPLES, len(subject.vectors.spikes))
     testbench = Path(__file__).parent / "bench" / "testbench.v"
-    trace = icarus.simulate(
-        subject.layers, testbench, verilog, subject.artefact / "testbench", runs, subject.timeout_s
-    )
+    trace = icarus.simulate(subject.layers, testbench, verilog, subject.artefact / "testbench", runs, subject.timeout_s)
     compared, first = icarus.compare_trace(trace, subject.layers, subject.vectors, runs)
     names = [layer.name for layer in subject.layers]
     problems = [*defects, *([ghdl.describe(first, names)] if first is not None else [])]

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _MEMORY = re.compile(
-    r"^ *reg \[\d+:0\] (?P<name>\w+)\[(?P<top>\d+):0\] ; // memory\n +initial begin\n(?P<words>(?: +\w+\[\d+\] = \d+'b[01]+;\n)+) +end\n",
+    r"^ *reg \[\d+:0\] (?P<name>\w+)\[(?P<top>\d+):0\] ; // memory\n +initial begin\n"
+    r"(?P<words>(?: +\w+\[\d+\] = \d+'b[01]+;\n)+) +end\n",
     re.MULTILINE,
 )
 _WORD = re.compile(r"\[(\d+)\] = \d+'b([01]+);")
@@ -68,7 +69,9 @@ def translation_defects(verilog: str, log: str) -> tuple[str, ...]:
     ("a case without default: case (a) 1'b0: b = c; endcase",)
     """
     code = _LINE_WITHOUT_COMMENT.sub("", verilog)
-    cases = [f"a case without default: {' '.join(case.split())[:120]}" for case in _CASE.findall(code) if not _complete(case)]
+    cases = [
+        f"a case without default: {' '.join(case.split())[:120]}" for case in _CASE.findall(code) if not _complete(case)
+    ]
     latches = [f"a latch: {line.strip()}" for line in log.splitlines() if _LATCH.search(line)]
     strings = [f"a constant written as a string: {match[:40]}" for match in _STRING_OF_BITS.findall(code)]
     return (*cases, *latches, *strings)
@@ -77,4 +80,6 @@ def translation_defects(verilog: str, log: str) -> tuple[str, ...]:
 def _complete(case: str) -> bool:
     """Whether a case statement has a default or names every value of its selector."""
     labels = _LABEL.findall(case)
-    return bool(re.search(r"\bdefault\b", case)) or bool(labels and len({v for _, v in labels}) == 2 ** int(labels[0][0]))
+    return bool(re.search(r"\bdefault\b", case)) or bool(
+        labels and len({v for _, v in labels}) == 2 ** int(labels[0][0])
+    )

@@ -35,7 +35,9 @@ def script(layers: Sequence[LayerPlan], verilog: str, *, flatten: bool) -> str:
         if layer.memory_depth * layer.word_bits >= BLOCK_RAM_FROM_BITS
     ]
     synthesis = f"synth_xilinx -family xc7 -top {TOP}{' -flatten' if flatten else ''}"
-    return "\n".join([f"read_verilog {verilog}", *in_block_ram, synthesis, f"tee -q -o {STATISTICS} stat -tech xilinx", ""])
+    return "\n".join(
+        [f"read_verilog {verilog}", *in_block_ram, synthesis, f"tee -q -o {STATISTICS} stat -tech xilinx", ""]
+    )
 
 
 def synthesise(layers: Sequence[LayerPlan], verilog: Path, timeout_s: float, *, flatten: bool) -> CompletedRun:
