@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,12 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
 Exit code: 0 written and every check that ran passed, 1 a check failed, 2 refused.
 Example: deploy outputs/latest/best.ckpt target=fpga target.lanes=16
 """
+
+GROUPS = {
+    "quantize": {field.name for field in dataclasses.fields(QuantizeRequest)},
+    "verify": {field.name for field in dataclasses.fields(VerifyRequest)},
+}
+KEYS = {"target", "out", "dt", *GROUPS}
 
 COMMANDS_USAGE = """\
 lightning-neuro COMMAND ...
@@ -99,7 +106,17 @@ def _hydra_set_aside() -> Iterator[None]:
 
 
 def _check_plain(cfg: DictConfig) -> None:
-    """Types that Hydra lets through and that would fail further down."""
+    """Keys and types that Hydra lets through and that would be ignored or fail further down."""
+    unknown = [str(key) for key in cfg if key not in KEYS]
+    for group, fields in GROUPS.items():
+        unknown += [f"{group}.{key}" for key in cfg[group] if key not in fields]
+    if unknown:
+        raise ConfigError(
+            f"unknown key(s) {', '.join(unknown)}",
+            where="overrides",
+            why="a key that is ignored in silence would look as if it had worked",
+            next_command="deploy --help",
+        )
     rules: dict[str, tuple[Callable[[object], bool], str]] = {
         "dt": (lambda v: v is None or (_number(v) and float(v) > 0), "dt=1e-3"),  # type: ignore[arg-type]
         "verify.samples": (lambda v: isinstance(v, int) and not isinstance(v, bool), "verify.samples=20"),
@@ -165,15 +182,19 @@ def _shown(folder: Path) -> Path:
 def _bars(console: Console) -> Iterator[ProgressCallback]:
     """One progress bar per activity, removed at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+    tasks: dict[str, TaskID] = {}
 
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
+    def update(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.start()  # not before there is something to show: a refusal is one message and no empty lines
+        bars.update(tasks[what], completed=done, total=total)
 
+    try:
         yield update
+    finally:
+        bars.stop()
 
 
 def _train(arguments: Sequence[str]) -> None:
