@@ -83,11 +83,27 @@ def write_readme(
         emits=layers[-1].emits_membranes,
         currents=any(layer.current_bits for layer in layers),
         readout=graph.readout.value,
-        resources=resources,
+        numbers=number_rows(resources),
         part=part,
         clock_mhz=f"{clock_mhz:g}",
     )
     (folder / "README.md").write_text(text)
+
+
+def number_rows(resources: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Names and values for a table, nested mappings flattened.
+
+    >>> number_rows({"lanes": [4, 2], "xc7": {"lut": 12}})
+    [('lanes', '4, 2'), ('xc7 lut', '12')]
+    """
+    rows: list[tuple[str, str]] = []
+    for key, value in resources.items():
+        name = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += [(f"{name} {inner}", text) for inner, text in number_rows(value)]
+        else:
+            rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
 
 
 def describe_leak(leak: Leak) -> str:

@@ -79,12 +79,19 @@ def timed(name: str, expected: str, work: Callable[[Path], Proof]) -> Proof:
     try:
         with tempfile.TemporaryDirectory(prefix="lightning-neuro-") as folder:
             return work(Path(folder))
-    except ToolError as error:
+    except (ToolError, OSError) as error:
         seconds = time.perf_counter() - start
-        detail = f"{error.what}: {error.why.strip()[-600:]} (try: {error.next_command})"
+        detail = reason_of(error)
         return Proof(
             check=Check(name=name, outcome=Outcome.FAILED, expected=expected, got=None, detail=detail, seconds=seconds)
         )
+
+
+def reason_of(error: ToolError | OSError) -> str:
+    """What stopped a proof, with what to try next."""
+    if isinstance(error, ToolError):
+        return f"{error.what}: {error.why.strip()[-600:]} (try: {error.next_command})"
+    return f"the temporary folder {tempfile.gettempdir()} cannot be used: {error} (try: TMPDIR=/path/with/space)"
 
 
 # -- 1. the VHDL itself ------------------------------------------------------------------------------------------

@@ -57,6 +57,18 @@ def test_hanging_simulator_is_ended(
     assert check.outcome is Outcome.FAILED and "longer than 0.2 s" in check.detail
 
 
+def test_full_disk_fails_the_check_with_one_sentence(
+    small_graph: HardwareGraph, small_vectors: TestVectors, artefact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("LIGHTNING_NEURO_GHDL", str(MOCKS / "records"))
+    monkeypatch.setattr(Path, "write_bytes", full)
+    check = checks(small_graph, artefact, small_vectors)["ghdl_bit_exact"]
+    assert check.outcome is Outcome.FAILED and "No space left on device" in check.detail
+
+
 def test_simulation_analyses_exactly_the_files_of_the_artefact(artefact: Path) -> None:
     command = [str(part) for part in ghdl.analyse_command("ghdl", artefact)]
     written = {path.name for path in (artefact / "rtl").iterdir()} | {"testbench.vhd"}
