@@ -15,7 +15,7 @@ from lightning_neuro.graph.hardware_graph import (
     ResetKind,
     TimeBase,
 )
-from lightning_neuro.targets.fpga.lanes import Lanes, LayerSize, resolve_lanes
+from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
 from lightning_neuro.targets.fpga.plan import MEMBRANE_READOUTS, bias_row_count, plan_network
 
 NEURON_KINDS = (Lif, CubaLif)
@@ -53,8 +53,14 @@ def check_graph(graph: HardwareGraph, lanes: Lanes) -> tuple[Violation, ...]:
 def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
     """Inputs and neurons of every layer of a chain."""
     sizes = {graph.input.name: graph.input.size} | {p.name: p.size for p in graph.populations}
-    inputs = (sizes[graph.into(p.name)[0].pre] if graph.into(p.name) else 1 for p in graph.populations)
-    return tuple(LayerSize(inputs=n, neurons=p.size) for n, p in zip(inputs, graph.populations, strict=True))
+    return tuple(
+        LayerSize(
+            inputs=sizes[graph.into(p.name)[0].pre] if graph.into(p.name) else 1,
+            neurons=p.size,
+            activity=HIDDEN_ACTIVITY if k else INPUT_ACTIVITY,
+        )
+        for k, p in enumerate(graph.populations)
+    )
 
 
 # -- structure ---------------------------------------------------------------------------------------------------

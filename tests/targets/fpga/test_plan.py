@@ -10,7 +10,7 @@ from lightning_neuro.targets.fpga.package import literal, memory_words, network_
 from lightning_neuro.targets.fpga.plan import bias_in_rows, bias_row_count, sum_bits
 from tests.targets.fpga.conftest import target
 
-MNIST = [LayerSize(inputs=784, neurons=128), LayerSize(inputs=128, neurons=10)]
+MNIST = [LayerSize(inputs=784, neurons=128, activity=0.125), LayerSize(inputs=128, neurons=10, activity=0.25)]
 
 
 def test_auto_gives_the_slowest_layer_all_lanes_and_the_others_what_keeps_pace() -> None:
@@ -20,7 +20,9 @@ def test_auto_gives_the_slowest_layer_all_lanes_and_the_others_what_keeps_pace()
 
 
 def test_auto_never_exceeds_the_most_lanes() -> None:
-    assert choose_lanes([LayerSize(inputs=10, neurons=1000)], most=64) == (63,)  # 63 lanes take 16 turns, as 64 do
+    assert choose_lanes([LayerSize(inputs=10, neurons=1000, activity=0.1)], most=64) == (
+        63,
+    )  # 63 lanes take 16 turns, as 64 do
 
 
 @pytest.mark.parametrize(("lanes", "expected"), [(4, (4, 4)), (64, (64, 10)), ([8, 1], (8, 1))])
