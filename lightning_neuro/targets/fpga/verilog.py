@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _MEMORY = re.compile(
-    r"^ *reg \[\d+:0\] (?P<name>\w+)\[(?P<top>\d+):0\] ; // memory\n +initial begin\n"
+    r"^ *reg (?:\[\d+:0\] )?(?P<name>\w+)\[(?P<top>\d+):0\] ; // memory\n +initial begin\n"
     r"(?P<words>(?: +\w+\[\d+\] = \d+'b[01]+;\n)+) +end\n",
     re.MULTILINE,
 )

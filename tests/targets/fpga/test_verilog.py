@@ -77,3 +77,8 @@ def test_rtl_keeps_its_own_style_rules() -> None:
         assert not re.search(r"\bcase\b|\bwith\b.*\bselect\b|shift_right", code.lower()), file.name
         names = set(re.findall(r"(?<!['.])\b[A-Za-z_]\w*", code))
         assert len(names) == len({name.lower() for name in names}), f"{file.name}: names differ by case only"
+
+
+def test_memory_of_single_bits_moves_too() -> None:
+    text = "  reg m[1:0] ; // memory\n  initial begin\n    m[1] = 1'b1;\n    m[0] = 1'b0;\n    end\n"
+    assert split_memories(text).files == {"memory_0.mem": "0\n1\n"}
