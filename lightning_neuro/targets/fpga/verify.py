@@ -130,7 +130,7 @@ def _bit_exact(subject: Subject, work: Path) -> Proof:
         name=BIT_EXACT,
         outcome=Outcome.PASSED if passed else Outcome.FAILED,
         expected=BIT_EXACT_EXPECTED,
-        got=simulation.verdict,
+        got=simulation.verdict.removeprefix("PASSED "),
         detail=detail,
         seconds=time.perf_counter() - start,
     )
@@ -144,6 +144,7 @@ def latency(cycles: NDArray[np.int64], subject: Subject) -> dict[str, object]:
     numbers = {"min": int(cycles.min()), "median": float(np.median(cycles)), "max": int(cycles.max())}
     return {
         "cycles_per_sample": numbers,
+        "cycles_of_samples": cycles.tolist(),
         "latency_us": {key: round(value / subject.clock_mhz, 3) for key, value in numbers.items()},
         "clock_mhz": subject.clock_mhz,
         "lanes": [layer.lanes for layer in subject.layers],
