@@ -194,7 +194,8 @@ def _bars(console: Console) -> Iterator[ProgressCallback]:
     try:
         yield update
     finally:
-        bars.stop()
+        if tasks:
+            bars.stop()
 
 
 def _train(arguments: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ BIAS_ROWS_MAX = 64  # each row costs one cycle per group and step
 MEMORY_BITS_MAX = 36 * 1024 * 1880  # block RAM of an XC7VX1140T, the 7-series device that has most
 LANES_MAX = 1024  # control signals reach every lane in one cycle
 
-REMEDY_NETWORK = "model.hidden=[SMALLER]   (retrain)"
+REMEDY_NETWORK = "model.layers=[null,SMALLER,null]   (train again)"
 
 
 def check_graph(graph: HardwareGraph, lanes: Lanes) -> tuple[Violation, ...]:
@@ -81,7 +81,7 @@ def depth(graph: HardwareGraph) -> Iterator[Violation]:
             what="layers",
             needed=str(count),
             available=f"1 to {LAYERS_MAX}",
-            remedy="model.hidden=[FEWER]   (retrain)",
+            remedy="model.layers=[null,FEWER LAYERS,null]   (train again)",
         )
 
 
@@ -97,7 +97,7 @@ def chain(graph: HardwareGraph) -> Iterator[Violation]:
                 what="inputs",
                 needed=feeds,
                 available=f"{before} alone, without delay",
-                remedy="use a feed-forward chain of layers   (retrain)",
+                remedy="use a feed-forward chain of layers   (train again)",
             )
         before = population.name
     if graph.populations and graph.output != graph.populations[-1].name:
@@ -106,7 +106,7 @@ def chain(graph: HardwareGraph) -> Iterator[Violation]:
             what="output",
             needed="read-out in the middle",
             available=f"the last layer, {before}",
-            remedy="remove the layers behind the output   (retrain)",
+            remedy="remove the layers behind the output   (train again)",
         )
 
 
@@ -119,7 +119,7 @@ def dense(graph: HardwareGraph) -> Iterator[Violation]:
                 what="connection",
                 needed=type(projection.connection).__name__,
                 available="Dense",
-                remedy="use fully connected layers   (retrain)",
+                remedy="use fully connected layers   (train again)",
             )
 
 
@@ -131,7 +131,7 @@ def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
             what="input",
             needed="real values (direct coding)",
             available="spikes",
-            remedy="data.encoder=rate   (retrain)",
+            remedy="data.encoder=rate   (train again)",
         )
 
 
@@ -144,7 +144,7 @@ def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
                 what="neuron",
                 needed=type(population.neuron).__name__,
                 available=", ".join(kind.__name__ for kind in NEURON_KINDS),
-                remedy="model=lif   (retrain)",
+                remedy="model=lif   (train again)",
             )
 
 
@@ -172,7 +172,7 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
                 what="reset",
                 needed=f"{reset.kind.value}, delay {reset.delay}",
                 available="zero or subtract with delay 0 or 1, clamp with delay 1, none",
-                remedy="model.reset_delay=0   (retrain)",
+                remedy="model.reset_delay=0   (train again)",
             )
         read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
         if reset.kind is ResetKind.NONE and not read_by_membrane:
@@ -181,7 +181,7 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
                 what="reset none",
                 needed="spikes of a layer without reset",
                 available="as a read-out by membrane",
-                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (retrain)",
+                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
             )
 
 
@@ -277,7 +277,7 @@ def thresholds(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation
                 what="threshold",
                 needed=str(lowest),
                 available="0 or more (in membrane LSBs)",
-                remedy="model.threshold=POSITIVE   (retrain)",
+                remedy="model.threshold=POSITIVE   (train again)",
             )
 
 
