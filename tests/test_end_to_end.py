@@ -75,18 +75,17 @@ def test_deploy_proves_the_artefact(run_folder: Path) -> None:
 
 @needs_tools
 def test_the_exported_nir_file_deploys_to_the_same_integers(run_folder: Path) -> None:
-    done = program(
-        run_folder, "-m", "lightning_neuro.cli", "deploy", "best.nir", "target=fpga", "verify.samples=1",
-        "target.synthesis=false", "target.lanes=8", "out=from_nir",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    packages = [
-        (folder / "rtl" / "network_pkg.vhd").read_text()
-        for folder in (run_folder / "from_nir", run_folder / "deploy" / "fpga")
-    ]
-    weights = [[line for line in text.splitlines() if '"' in line] for text in packages]
-    assert len(weights[0]) > 10 and weights[0] == weights[1]
-    assert "random spikes" in (run_folder / "from_nir" / "report.json").read_text()
+    tables = []
+    for source in ("best.ckpt", "best.nir"):
+        done = program(
+            run_folder, "-m", "lightning_neuro.cli", "deploy", source, "target=fpga", "verify.samples=1",
+            "target.synthesis=false", f"out=from_{source}",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        package = (run_folder / f"from_{source}" / "rtl" / "network_pkg.vhd").read_text()
+        tables.append([line for line in package.splitlines() if '"' in line])
+    assert len(tables[0]) > 10 and tables[0] == tables[1]
+    assert "random spikes" in (run_folder / "from_best.nir" / "report.json").read_text()
 
 
 @needs_tools
