@@ -254,9 +254,7 @@ def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) ->
 def advance(population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic) -> Advanced:
     """Run a population over a drive [sample, step, n] from a state, which it leaves behind."""
     room = Advanced.empty(drive, arithmetic)
-    (_advance_fixed if arithmetic == "fixed" else _advance_real)(
-        population, np.ascontiguousarray(drive), state, room
-    )
+    (_advance_fixed if arithmetic == "fixed" else _advance_real)(population, np.ascontiguousarray(drive), state, room)
     return room
 
 

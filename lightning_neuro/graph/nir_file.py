@@ -10,8 +10,10 @@ import numpy as np
 
 from lightning_neuro.errors import NirError, first_line
 from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
+from lightning_neuro.graph.flatten import Edge, closing_edges, flatten
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind
 from lightning_neuro.graph.metadata import Metadata
+from lightning_neuro.graph.signals import delay_steps
 
 
 def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]:
@@ -24,7 +26,7 @@ def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]
     Raises:
         NirError: unreadable, no dt known, or two different ones.
     """
-    graph = _read_graph(path)
+    graph = flatten(_read_graph(path))
     if "schema" in graph.metadata:
         metadata = Metadata.from_dict(graph.metadata, str(path))
         if dt_s is not None and not np.isclose(dt_s, metadata.dt_s, rtol=1e-9):
@@ -90,9 +92,20 @@ def _assumed(graph: nir.NIRGraph, path: Path, dt_s: float | None) -> Metadata:
             "the file has no lightning_neuro metadata: resets act at once and to v_reset, as NIR's equations say",
             f"read-out assumed: {readout.value}",
             f"dt = {dt_s:g} s was given by hand",
+            *(f"the edge {pre} -> {post} closes a loop: one step of delay" for pre, post in _closing(graph, dt_s)),
         ),
         tool="foreign",
     )
+
+
+def _closing(graph: nir.NIRGraph, dt_s: float) -> list[Edge]:
+    inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    delays = {
+        name
+        for name, node in graph.nodes.items()
+        if isinstance(node, nir.Delay) and (delay_steps(name, node, dt_s) > 0).all()
+    }
+    return sorted(closing_edges(graph.nodes, graph.edges, start=inputs[0] if inputs else "", delays=delays))
 
 
 def _shortest_tau(node: nir.NIRNode) -> float:
