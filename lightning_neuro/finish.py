@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import nir
 import pytorch_lightning as pl
 
 from lightning_neuro.checkpoint import KEY, from_plain, load_checkpoint, load_record, write_checkpoint
@@ -15,9 +14,8 @@ from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.export import read_back
+from lightning_neuro.graph.export import proved, require_equal
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.quantize import QuantizeSpec
 
 
@@ -107,10 +105,8 @@ def export_checkpoint(
         module.load_state_dict(own)
     temporary = out.with_name(f".{out.name}.partial")
     try:
-        nir.write(temporary, description.graph)
-        graph, metadata = read_nir(temporary, dt_s=None)
-        comparison = read_back(lower(graph, metadata), description)
-        _require_equal(comparison, out)
+        comparison = proved(description, temporary)
+        require_equal(comparison, str(out))
         os.replace(temporary, out)
     except OSError as error:
         raise NirError(
@@ -122,15 +118,3 @@ def export_checkpoint(
     finally:
         temporary.unlink(missing_ok=True)
     return comparison
-
-
-def _require_equal(comparison: Comparison, out: Path) -> None:
-    if comparison.mismatches:
-        raise NirError(
-            f"the exported network does not repeat the spikes of the trained one: {comparison}",
-            where=str(out),
-            why="something in forward() is not in its layers (operations between layers, skip connections, state "
-            "carried over), or a library does something NIR cannot say (snnTorch's reset_delay=False with "
-            'reset_mechanism="subtract" spikes differently above twice the threshold)',
-            next_command="use a plain chain of Linear and LIF layers; with snnTorch reset_delay=True or reset zero",
-        )

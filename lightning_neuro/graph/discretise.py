@@ -81,6 +81,13 @@ def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[st
             why="the amount subtracted would no longer be the distance from rest to threshold",
             next_command="set v_leak to 0, or reset to a value",
         )
+    if reset.kind is ResetKind.NONE and (v_leak != v_leak[:1]).any():
+        raise NirError(
+            f"read-out neurons with leak potentials from {v_leak.min():g} to {v_leak.max():g}",
+            where=f"node {name!r}",
+            why="membranes are measured from rest, and classes are compared by membrane: rest must be common to all",
+            next_command="give all read-out neurons the same v_leak, or move it into the bias",
+        )
     threshold = np.broadcast_to(_vector(getattr(node, "v_threshold", v_leak)), (size,))
     v_reset = np.broadcast_to(_vector(getattr(node, "v_reset", v_leak)), (size,))
     return {"threshold": Values(real=threshold - v_leak), "v_reset": Values(real=v_reset - v_leak)}

@@ -37,6 +37,7 @@ from lightning_neuro.graph.signals import (
     Signal,
     delay_steps,
     merged,
+    port_shape,
     refused,
     shape_error,
 )
@@ -157,7 +158,7 @@ def discretise_neurons(draft: Draft) -> Draft:
             next_command="export a network with LIF, IF, LI or CubaLIF nodes",
         )
     source = draft.only(nir.Input)
-    shapes[source] = _checked(source, _port_shape(source, draft.nodes[source].input_type))
+    shapes[source] = _checked(source, port_shape(source, draft.nodes[source].input_type))
     return dataclasses.replace(draft, stepped=stepped, shapes=shapes)
 
 
@@ -165,15 +166,6 @@ def _checked(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     if int(np.prod(shape, dtype=object)) > MAX_VALUES:
         raise refused(name, f"{int(np.prod(shape, dtype=object))} neurons or lines", f"at most {MAX_VALUES} are taken")
     return shape
-
-
-def _port_shape(name: str, types: Mapping[str, object] | None) -> tuple[int, ...]:
-    values = np.asarray(next(iter(types.values()), None) if types else None)
-    fine = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iu" and bool((values > 0).all())
-    if not fine:
-        why = "the number of lines must be known"
-        raise refused(name, f"shape {values.tolist()!r}", "write positive whole numbers, for example [784]", why)
-    return tuple(int(n) for n in values)
 
 
 def close_loops(draft: Draft) -> Draft:
@@ -349,7 +341,7 @@ def _output_population(draft: Draft) -> str:
             next_command="end the network with a neuron layer (LI for a membrane read-out)",
         )
     output = draft.only(nir.Output)
-    wanted = int(np.prod(_port_shape(output, draft.nodes[output].output_type), dtype=object))
+    wanted = int(np.prod(port_shape(output, draft.nodes[output].output_type), dtype=object))
     if wanted != draft.stepped[sources[0]].gain.size:
         raise shape_error(output, draft.stepped[sources[0]].gain.size, wanted)
     return sources[0]

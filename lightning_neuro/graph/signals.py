@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,8 +225,22 @@ def delay_steps(name: str, node: nir.Delay, dt_s: float) -> NDArray[np.int64]:
     return whole.astype(np.int64)
 
 
-def _same(name: str, node: nir.NIRNode, signal: Signal, dt_s: float) -> Signal:
+def _port(name: str, node: nir.Input | nir.Output, signal: Signal, dt_s: float) -> Signal:
+    """The border of an inner graph: values pass, their number is checked."""
+    shape = port_shape(name, node.input_type)
+    if int(np.prod(shape, dtype=object)) != signal.size:
+        raise shape_error(name, signal.size, int(np.prod(shape, dtype=object)))
     return signal
+
+
+def port_shape(name: str, types: Mapping[str, object] | None) -> tuple[int, ...]:
+    """Shape that an Input or Output node declares."""
+    values = np.asarray(next(iter(types.values()), None) if types else None)
+    fine = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iu" and bool((values > 0).all())
+    if not fine:
+        why = "the number of lines must be known"
+        raise refused(name, f"shape {values.tolist()!r}"[:80], "write positive whole numbers, for example [784]", why)
+    return tuple(int(n) for n in values)
 
 
 # -- checks ------------------------------------------------------------------------------------------------------
@@ -298,6 +312,6 @@ NODES: dict[type[nir.NIRNode], Callable[[str, Any, Signal, float], Signal]] = {
     nir.AvgPool2d: _pool,
     nir.Flatten: _flatten,
     nir.Delay: _delay,
-    nir.Input: _same,
-    nir.Output: _same,
+    nir.Input: _port,
+    nir.Output: _port,
 }
