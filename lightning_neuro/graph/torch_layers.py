@@ -36,7 +36,7 @@ def convolution(module: nn.Conv1d | nn.Conv2d, shape: Shape, name: str) -> nir.N
         raise _refused(name, f"padding_mode {module.padding_mode!r}", "NIR pads with zeros", 'padding_mode="zeros"')
     bias = copied(module.bias) if module.bias is not None else np.zeros(module.out_channels, np.float32)
     common: dict[str, Any] = {"weight": copied(module.weight), "groups": module.groups, "bias": bias}
-    pairs = {key: getattr(module, key) for key in ("stride", "padding", "dilation")}
+    pairs: dict[str, Any] = {key: getattr(module, key) for key in ("stride", "padding", "dilation")}
     pairs = {key: value if isinstance(value, str) else tuple(int(n) for n in value) for key, value in pairs.items()}
     if isinstance(module, nn.Conv2d):
         node: Any = nir.Conv2d(input_shape=None, **common, **pairs)

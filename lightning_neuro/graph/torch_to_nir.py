@@ -151,8 +151,7 @@ def _snntorch_reset(module: Any, current_based: bool) -> Reset:
 
 
 def _snntorch(layer: Layer, shape: Shape, dt_s: float) -> Exported:
-    module = layer.module
-    assert isinstance(module, snntorch.Leaky | snntorch.Synaptic | snntorch.RLeaky | snntorch.RSynaptic)
+    module: Any = layer.module
     odd = [name for name in ("inhibition", "state_quant") if getattr(module, name)]
     if bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()):
         odd.append("graded_spikes_factor")
@@ -203,8 +202,7 @@ def _norse_box(layer: Layer, shape: Shape, dt_s: float) -> Exported:
 
 
 def _norse_lif(layer: Layer, shape: Shape, dt_s: float) -> Exported:
-    module = layer.module
-    assert isinstance(module, norse.LIFCell | norse.LIFRecurrentCell)
+    module: Any = layer.module
     p = module.p
     tau_syn = 1.0 / _vector(p.tau_syn_inv, shape)
     node = nir.CubaLIF(
@@ -230,8 +228,7 @@ def _norse_recurrent(layer: Layer, shape: Shape, dt_s: float) -> Exported:
 
 
 def _norse_integrator(layer: Layer, shape: Shape, dt_s: float) -> Exported:
-    module = layer.module
-    assert isinstance(module, norse.LIBoxCell)
+    module: Any = layer.module
     v_leak = _vector(module.p.v_leak, shape)
     node = nir.LI(tau=1.0 / _vector(module.p.tau_mem_inv, shape), r=np.ones(shape), v_leak=v_leak)
     return Exported(node=node, reset=Reset(kind=ResetKind.NONE, delay=0), rest=v_leak)

@@ -199,7 +199,7 @@ def _group_at(path: str) -> Damage:
 
 def _edges(change: Callable[[list[tuple[str, str]]], object]) -> Damage:
     def damage(file: h5py.File) -> None:
-        pairs = [(a.decode(), b.decode()) for a, b in file["node/edges"][()]]
+        pairs = [(a.decode(), b.decode()) for a, b in np.asarray(file["node/edges"])]
         new = change(pairs)
         _replace(file, "node/edges", data=np.array(new, dtype="S") if new else np.zeros((0, 2), "S1"))
 
