@@ -110,7 +110,7 @@ def _nodes(
     layers: tuple[Layer, ...], dt_s: float
 ) -> tuple[dict[str, nir.NIRNode], list[tuple[str, str]], dict[str, Exported]]:
     """Nodes and edges of the chain of layers, and the neuron layers among them."""
-    nodes: dict[str, nir.NIRNode] = {"input": nir.Input(_sizes(layers[0].inputs))}
+    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": _sizes(layers[0].inputs)})}
     edges: list[tuple[str, str]] = []
     exported: dict[str, Exported] = {}
     last = "input"
@@ -145,7 +145,7 @@ def _nodes(
             nodes[f"{layer.name}_loop"] = neurons.loop
             edges += [(layer.name, f"{layer.name}_loop"), (f"{layer.name}_loop", layer.name)]
     _refuse_inner_readouts(layers, exported)
-    append("output", nir.Output(_sizes(layers[-1].outputs)))
+    append("output", nir.Output({"output": _sizes(layers[-1].outputs)}))
     return nodes, edges, exported
 
 

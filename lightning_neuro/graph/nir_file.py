@@ -69,10 +69,10 @@ def with_ports(graph: nir.NIRGraph) -> nir.NIRGraph:
     firsts = sorted(nodes.keys() - {post for _, post in edges})
     lasts = sorted(nodes.keys() - {pre for pre, _ in edges})
     if nir.Input not in kinds and len(firsts) == 1 and (shape := _known(nodes[firsts[0]].input_type)) is not None:
-        nodes["input"] = nir.Input(shape)
+        nodes["input"] = nir.Input({"input": shape})
         edges.append(("input", firsts[0]))
     if nir.Output not in kinds and len(lasts) == 1 and (shape := _known(nodes[lasts[0]].output_type)) is not None:
-        nodes["output"] = nir.Output(shape)
+        nodes["output"] = nir.Output({"output": shape})
         edges.append((lasts[0], "output"))
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=graph.metadata, type_check=False)
 

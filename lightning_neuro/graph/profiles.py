@@ -148,7 +148,7 @@ def _plain_cuba(one_threshold: bool, unit_r: bool) -> NeuronWriter:
         gained = factor * (tau_mem / dt if unit_r else 1.0)
         if neuron.reset.kind is ResetKind.NONE:
             return Written(node=nir.CubaLI(**common), factor=gained)
-        ends = {"v_threshold": _product(threshold, factor), "v_reset": v_reset * factor}
+        ends: dict[str, Any] = {"v_threshold": _product(threshold, factor), "v_reset": v_reset * factor}
         node = nir.CubaLIF(**common, **{key: _shaped(population, value) for key, value in ends.items()})
         return Written(node=node, factor=gained)
 
@@ -193,7 +193,7 @@ def _steps_lif(population: Population, dt: float) -> Written:
     }
     if neuron.reset.kind is ResetKind.NONE:
         return Written(node=nir.LI(**common), factor=np.ones(population.size))
-    ends = {"v_threshold": _shaped(population, threshold), "v_reset": _shaped(population, 0.0)}
+    ends: dict[str, Any] = {"v_threshold": _shaped(population, threshold), "v_reset": _shaped(population, 0.0)}
     return Written(node=nir.LIF(**common, **ends), factor=np.ones(population.size))
 
 
@@ -286,7 +286,7 @@ def write_profile(graph: HardwareGraph, name: str, path: Path, raster: NDArray[A
     if reasons:
         raise NirError(
             f"profile={name} cannot say this network: " + "; ".join(reasons),
-            where=str(path),
+            where=f"profile={name}",
             why=f"{profile.reader} would compute other spikes",
             next_command="another profile, or change the network: reset zero at once is what most readers know",
         )
@@ -298,7 +298,7 @@ def write_profile(graph: HardwareGraph, name: str, path: Path, raster: NDArray[A
         path.unlink()
         raise NirError(
             f"the file does not repeat the network's spikes: {found}",
-            where=str(path),
+            where=f"profile={name}",
             why="single precision moved a membrane across its threshold, or the profile is wrong",
             next_command="leave profile= out, and report the network",
         )
@@ -315,7 +315,7 @@ def _safe(name: str) -> str:
 
 
 def _written(graph: HardwareGraph, profile: Profile, name: str, dt: float) -> nir.NIRGraph:
-    nodes: dict[str, nir.NIRNode] = {_safe(graph.input.name): nir.Input(np.array(graph.input.shape))}
+    nodes: dict[str, nir.NIRNode] = {_safe(graph.input.name): nir.Input({"input": np.array(graph.input.shape)})}
     edges: list[tuple[str, str]] = []
     shapes = {graph.input.name: graph.input.shape, **{p.name: p.shape for p in graph.populations}}
     for population in graph.populations:
@@ -336,7 +336,7 @@ def _written(graph: HardwareGraph, profile: Profile, name: str, dt: float) -> ni
                 last = here
             edges.append((last, post))
     size = graph.population(graph.output).shape
-    nodes["output"] = nir.Output(np.array(size))
+    nodes["output"] = nir.Output({"output": np.array(size)})
     edges.append((_safe(graph.output), "output"))
     metadata = {"profile": name, "reader": profile.reader, "dt": dt, "tool": f"lightning_neuro {__version__}"}
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata={**metadata, "notes": profile.notes}, type_check=False)

@@ -42,9 +42,8 @@ def convolution(module: nn.Conv1d | nn.Conv2d, shape: Shape, name: str) -> nir.N
         node: Any = nir.Conv2d(input_shape=None, **common, **pairs)
         node.input_shape = tuple(int(n) for n in shape[1:])
     else:
-        node = nir.Conv1d(
-            input_shape=None, **common, **{k: v if isinstance(v, str) else v[0] for k, v in pairs.items()}
-        )
+        common |= {key: value if isinstance(value, str) else value[0] for key, value in pairs.items()}
+        node = nir.Conv1d(input_shape=None, **common)
         node.input_shape = int(shape[1])
     return node
 

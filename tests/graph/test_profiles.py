@@ -147,7 +147,7 @@ def evidence(graph: HardwareGraph, name: str) -> np.ndarray:
 
 
 def tamed(graph: HardwareGraph) -> HardwareGraph:
-    """Positive weights that add up to less than half a threshold: no neuron spikes twice in a step or falls far below rest."""
+    """Positive weights that add up to less than half a threshold: no neuron could spike twice in a step."""
 
     def small(p: Projection) -> Projection:
         inner, area = (p.connection.then, 4) if isinstance(p.connection, Pooled) else (p.connection, 1)
@@ -231,8 +231,8 @@ def test_grouped_convolutions_are_refused_because_no_reader_takes_them(tmp_path:
     graph = convolutional()
     first = graph.projections[0]
     grouped = convolution(window((2, 8, 8), 3, 2, 1), 4, groups=2)
-    conv = dataclasses.replace(graph.populations[0], neuron=real_population("c", 64, beta=0.9, alpha=None,
-                               kind=ResetKind.ZERO, delay=0).neuron, shape=(4, 4, 4), bias=Values(real=np.zeros(64)))  # fmt: skip
+    common = {"beta": 0.9, "alpha": None, "kind": ResetKind.ZERO, "delay": 0}
+    conv = dataclasses.replace(real_population("conv", 64, **common), shape=(4, 4, 4))
     graph = dataclasses.replace(
         graph,
         populations=(conv,),
