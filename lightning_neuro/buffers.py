@@ -23,6 +23,9 @@ def _norse_constants(module: Any) -> dict[str, Tensor]:
 HIDDEN_CONSTANTS: dict[type[nn.Module], Callable[[Any], dict[str, Tensor]]] = {
     norse.LIFBoxCell: _norse_constants,
     norse.LIFCell: _norse_constants,
+    norse.LIFRecurrentCell: _norse_constants,
+    norse.LIBoxCell: _norse_constants,
+    norse.IAFCell: _norse_constants,
 }
 
 

@@ -228,11 +228,13 @@ def nir_to_plain(graph: nir.NIRGraph) -> Plain:
 
 
 def _node_to_plain(node: Mapping[str, Any]) -> Plain:
-    return {
-        key: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-        for key, value in node.items()
-        if key != "metadata" and value is not None
-    }
+    return {key: _plain(value) for key, value in node.items() if key != "metadata" and value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def nir_from_plain(values: Mapping[str, Any]) -> nir.NIRGraph:
@@ -241,4 +243,4 @@ def nir_from_plain(values: Mapping[str, Any]) -> nir.NIRGraph:
         name: nir.dict2NIRNode({k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in node.items()})
         for name, node in values["nodes"].items()
     }
-    return nir.NIRGraph(nodes=nodes, edges=[(str(a), str(b)) for a, b in values["edges"]])
+    return nir.NIRGraph(nodes=nodes, edges=[(str(a), str(b)) for a, b in values["edges"]], type_check=False)

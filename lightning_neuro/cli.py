@@ -51,6 +51,7 @@ lightning-neuro COMMAND ...
 
   train     train a network                 (same as: python train.py)
   deploy    write a network for hardware    (same as: deploy)
+  export    write a network as NIR, also for the readers of other tools
 
 `lightning-neuro COMMAND --help` explains each.
 """
@@ -205,7 +206,13 @@ def _train(arguments: Sequence[str]) -> None:
     train_main()
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"train": _train, "deploy": deploy_main}
+def _export(arguments: Sequence[str]) -> None:
+    from lightning_neuro.export import export_main
+
+    export_main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"train": _train, "deploy": deploy_main, "export": _export}
 
 
 def main() -> None:

@@ -16,9 +16,8 @@ from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.export import Description, read_back
+from lightning_neuro.graph.export import Description, proved, require_equal
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.quantize import QuantizeSpec
 
 
@@ -108,10 +107,8 @@ def export_checkpoint(
         module.load_state_dict(own)
     temporary = out.with_name(f".{out.name}.partial")
     try:
-        nir.write(temporary, description.graph)
-        graph, metadata = read_nir(temporary, dt_s=None)
-        comparison = read_back(lower(graph, metadata), description)
-        _require_equal(comparison, out)
+        comparison = proved(description, temporary)
+        require_equal(comparison, str(out))
         os.replace(temporary, out)
     except OSError as error:
         raise NirError(
@@ -132,15 +129,3 @@ def _with_formats(description: Description, record: NetworkRecord) -> Descriptio
     metadata = dataclasses.replace(description.metadata, formats=record.quantized.to_json())
     graph = nir.NIRGraph(nodes=description.graph.nodes, edges=description.graph.edges, metadata=metadata.to_dict())
     return dataclasses.replace(description, graph=graph, metadata=metadata)
-
-
-def _require_equal(comparison: Comparison, out: Path) -> None:
-    if comparison.mismatches:
-        raise NirError(
-            f"the exported network does not repeat the spikes of the trained one: {comparison}",
-            where=str(out),
-            why="something in forward() is not in its layers (operations between layers, skip connections, state "
-            "carried over), or a library does something NIR cannot say (snnTorch's reset_delay=False with "
-            'reset_mechanism="subtract" spikes differently above twice the threshold)',
-            next_command="use a plain chain of Linear and LIF layers; with snnTorch reset_delay=True or reset zero",
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightning_neuro.graph.connections import fan_in
 from lightning_neuro.graph.golden import Recording
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population
 from lightning_neuro.report import PopulationSummary
@@ -22,7 +23,7 @@ def _summary(graph: HardwareGraph, population: Population, recording: Recording)
         size=population.size,
         neuron=type(neuron).__name__,
         reset="once" if isinstance(neuron, FirstSpike) else f"{neuron.reset.kind.value}, delay {neuron.reset.delay}",
-        fan_in=sum(p.connection.weight.real.shape[1] for p in incoming),
+        fan_in=sum(fan_in(p.connection) for p in incoming),
         weight_bits=max((f.bits for f in formats if f is not None), default=None),
         state_bits=None if population.state_format is None else population.state_format.bits,
         spikes_per_sample=float(raster.sum()) / max(1, len(raster)),

@@ -81,6 +81,13 @@ def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[st
             why="the amount subtracted would no longer be the distance from rest to threshold",
             next_command="set v_leak to 0, or reset to a value",
         )
+    if reset.kind is ResetKind.NONE and (v_leak != v_leak[:1]).any():
+        raise NirError(
+            f"read-out neurons with leak potentials from {v_leak.min():g} to {v_leak.max():g}",
+            where=f"node {name!r}",
+            why="membranes are measured from rest, and classes are compared by membrane: rest must be common to all",
+            next_command="give all read-out neurons the same v_leak, or move it into the bias",
+        )
     threshold = np.broadcast_to(_vector(getattr(node, "v_threshold", v_leak)), (size,))
     v_reset = np.broadcast_to(_vector(getattr(node, "v_reset", v_leak)), (size,))
     return {"threshold": Values(real=threshold - v_leak), "v_reset": Values(real=v_reset - v_leak)}
@@ -112,6 +119,20 @@ def _cuba(name: str, node: nir.CubaLIF | nir.CubaLI, dt_s: float, reset: Reset) 
     )
 
 
+def _threshold(name: str, node: nir.Threshold, dt_s: float, reset: Reset) -> Stepped:
+    """A neuron that forgets everything in each step: it spikes where its input is above the threshold."""
+    threshold = _vector(node.threshold)
+    return Stepped(
+        neuron=Lif(
+            leak_mem=Leak(beta=np.zeros(threshold.size)),
+            threshold=Values(real=threshold),
+            v_reset=Values(real=np.zeros(threshold.size)),
+            reset=reset,
+        ),
+        gain=np.ones(threshold.size),
+    )
+
+
 NEURONS: dict[type[nir.NIRNode], Callable[[str, Any, float, Reset], Stepped]] = {
     nir.LIF: _lif,
     nir.LI: _lif,
@@ -119,10 +140,34 @@ NEURONS: dict[type[nir.NIRNode], Callable[[str, Any, float, Reset], Stepped]] = 
     nir.I: _if,
     nir.CubaLIF: _cuba,
     nir.CubaLI: _cuba,
+    nir.Threshold: _threshold,
 }
+
+# Arrays with one value per neuron; all of one shape.
+_PARAMETERS = ("tau", "tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "v_reset", "w_in", "threshold")
+
+
+def neuron_shape(name: str, node: nir.NIRNode) -> tuple[int, ...]:
+    """Shape of a neuron layer.
+
+    Raises:
+        NirError: a parameter has another shape than the others, none at all (0-d), or no values.
+    """
+    shapes = {key: np.shape(getattr(node, key)) for key in _PARAMETERS if getattr(node, key, None) is not None}
+    distinct = set(shapes.values())
+    shape = next(iter(distinct))
+    if len(distinct) != 1 or 0 in (*shape, len(shape)):
+        raise NirError(
+            "neuron parameters of shape " + ", ".join(f"{key} {list(value)}" for key, value in shapes.items()),
+            where=f"node {name!r}",
+            why="every parameter is an array with one value per neuron; a 0-d array does not say how many there are",
+            next_command="write np.full(number_of_neurons, value) for values that all neurons share",
+        )
+    return shape
+
 
 # What NIR's own equations say when no metadata does: reset to v_reset in the spike's step; integrators never reset.
 NIR_RESETS: dict[type[nir.NIRNode], Reset] = {
-    **dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF), Reset(kind=ResetKind.ZERO, delay=0)),
+    **dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF, nir.Threshold), Reset(kind=ResetKind.ZERO, delay=0)),
     **dict.fromkeys((nir.LI, nir.I, nir.CubaLI), Reset(kind=ResetKind.NONE, delay=0)),
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import nir
@@ -18,6 +19,9 @@ from lightning_neuro.graph.compare import Comparison, compare_run
 from lightning_neuro.graph.hardware_graph import HardwareGraph, ReadoutKind, ResetKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
+from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.graph.nir_hdf5 import write_graph
+from lightning_neuro.graph.torch_layers import NORMALISATIONS, fold_normalisation, with_weights
 from lightning_neuro.graph.torch_to_nir import LINEAR, NEURONS, STEP_LENGTHS, Exported, kind_of
 from lightning_neuro.graph.trace import Layer, as_raster, trace
 
@@ -63,11 +67,11 @@ def describe(
     Raises:
         NirError: the network is not a chain of fully connected and LIF layers.
     """
-    layers = trace(root, run, linear=LINEAR, neurons=NEURONS)
+    layers = trace(root, run, linear=(*LINEAR, *NORMALISATIONS), neurons=NEURONS)
     dt_s, assumptions = _step_length(layers, dt_s)
-    nodes, exported = _nodes(layers, dt_s)
+    nodes, edges, exported = _nodes(layers, dt_s)
     if readout is None:
-        readout, assumption = _infer_readout(exported, layers[-1].name)
+        readout, assumption = _infer_readout(exported, nodes, edges)
         assumptions = (*assumptions, assumption)
     raster = as_raster(layers[0].inputs)
     metadata = Metadata(
@@ -79,37 +83,91 @@ def describe(
         assumptions=assumptions,
         tool=f"lightning_neuro {__version__}",
     )
-    names = list(nodes)
-    graph = nir.NIRGraph(nodes=nodes, edges=list(pairwise(names)), metadata=metadata.to_dict())
+    graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata.to_dict(), type_check=False)
     readouts = {name for name, e in exported.items() if e.reset.kind is ResetKind.NONE}
     return Description(
         graph=graph,
         metadata=metadata,
         raster=raster,
         spikes={x.name: as_raster(x.outputs) for x in layers if x.name in exported.keys() - readouts},
-        membranes={x.name: as_raster(x.membranes) for x in layers if x.name in readouts and x.membranes is not None},
+        membranes=_membranes(layers, exported, readouts),
     )
 
 
-def _nodes(layers: tuple[Layer, ...], dt_s: float) -> tuple[dict[str, nir.NIRNode], dict[str, Exported]]:
-    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array([layers[0].inputs.shape[-1]])})}
-    exported: dict[str, Exported] = {}
+def _membranes(
+    layers: tuple[Layer, ...], exported: Mapping[str, Exported], readouts: set[str]
+) -> dict[str, NDArray[Any]]:
+    """Membranes of read-out layers, from rest."""
+    found = {x.name: as_raster(x.membranes) for x in layers if x.name in readouts and x.membranes is not None}
     for layer in layers:
+        rest = exported[layer.name].rest if layer.name in readouts else None
+        if rest is not None:
+            found[layer.name] = as_raster(layer.outputs) - rest.ravel().astype(np.float32)
+    return found
+
+
+def _nodes(
+    layers: tuple[Layer, ...], dt_s: float
+) -> tuple[dict[str, nir.NIRNode], list[tuple[str, str]], dict[str, Exported]]:
+    """Nodes and edges of the chain of layers, and the neuron layers among them."""
+    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": _sizes(layers[0].inputs)})}
+    edges: list[tuple[str, str]] = []
+    exported: dict[str, Exported] = {}
+    last = "input"
+
+    def append(name: str, node: nir.NIRNode) -> None:
+        nonlocal last
+        nodes[name] = node
+        edges.append((last, name))
+        last = name
+
+    signal = layers[0].inputs
+    for layer in layers:
+        if kind_of(layer.module, dict.fromkeys(NORMALISATIONS)) is not None:
+            nodes[last] = fold_normalisation(nodes[last], layer.module, layer.name)
+            continue
+        if layer.inputs.ndim == 3 and signal.ndim > 3:
+            append(f"{layer.name}_flatten", nir.Flatten({"input": _sizes(signal)}, 0, -1))
+        signal = layer.outputs
         kind = kind_of(layer.module, NEURONS)
         if kind is None:
             linear = kind_of(layer.module, LINEAR)
-            assert linear is not None and isinstance(layer.module, nn.Linear)
-            nodes[layer.name] = LINEAR[linear](layer.module)
-        else:
-            exported[layer.name] = NEURONS[kind](layer, layer.outputs.shape[-1], dt_s)
-            nodes[layer.name] = exported[layer.name].node
+            assert linear is not None
+            append(layer.name, LINEAR[linear](layer.module, tuple(layer.inputs.shape[2:]), layer.name))
+            continue
+        neurons = exported[layer.name] = NEURONS[kind](layer, tuple(layer.outputs.shape[2:]), dt_s)
+        if neurons.entry is not None:
+            append(f"{layer.name}_entry", neurons.entry)
+        if neurons.bias is not None and neurons.bias.any():
+            nodes[last] = _biased(nodes[last], neurons.bias, layer.name)
+        append(layer.name, neurons.node)
+        if neurons.loop is not None:
+            nodes[f"{layer.name}_loop"] = neurons.loop
+            edges += [(layer.name, f"{layer.name}_loop"), (f"{layer.name}_loop", layer.name)]
     _refuse_inner_readouts(layers, exported)
-    nodes["output"] = nir.Output({"output": np.array([layers[-1].outputs.shape[-1]])})
-    return nodes, exported
+    append("output", nir.Output({"output": _sizes(layers[-1].outputs)}))
+    return nodes, edges, exported
+
+
+def _sizes(values: Tensor) -> NDArray[np.int64]:
+    return np.array(values.shape[2:])
+
+
+def _biased(node: Any, bias: NDArray[Any], name: str) -> nir.NIRNode:
+    """A layer's weights with more bias: what torch adds in every step together with recurrent weights."""
+    if not isinstance(node, nir.Linear | nir.Affine | nir.Conv1d | nir.Conv2d):
+        raise NirError(
+            "a recurrent bias without a layer of weights in front of the neurons",
+            where=f"layer {name!r}",
+            why="NIR's recurrent branch is silent in the first step, its bias too; torch adds the bias there",
+            next_command="put nn.Linear or nn.Conv2d before the layer, or set the recurrent bias to 0",
+        )
+    own = getattr(node, "bias", np.zeros(len(node.weight)))
+    return with_weights(node, node.weight, own + bias)
 
 
 def _refuse_inner_readouts(layers: tuple[Layer, ...], exported: Mapping[str, Exported]) -> None:
-    last = layers[-1].name
+    last = next(x.name for x in reversed(layers) if x.name in exported)
     inner = [name for name, e in exported.items() if e.reset.kind is ResetKind.NONE and name != last]
     if inner:
         raise NirError(
@@ -142,7 +200,12 @@ def _step_length(layers: tuple[Layer, ...], dt_s: float | None) -> tuple[float, 
     )
 
 
-def _infer_readout(exported: Mapping[str, Exported], last: str) -> tuple[ReadoutKind, str]:
+def _infer_readout(
+    exported: Mapping[str, Exported], nodes: Mapping[str, nir.NIRNode], edges: list[tuple[str, str]]
+) -> tuple[ReadoutKind, str]:
+    last = next(pre for pre, post in edges if post == "output")
+    while isinstance(nodes[last], nir.Flatten):
+        last = next(pre for pre, post in edges if post == last)
     if last not in exported:
         raise NirError(
             f"the last layer {last!r} has no neurons",
@@ -157,6 +220,54 @@ def _infer_readout(exported: Mapping[str, Exported], last: str) -> tuple[Readout
 def read_back(graph: HardwareGraph, description: Description) -> Comparison:
     """Run a lowered graph on the recorded input; compare every spike and read-out membrane with torch's."""
     return compare_run(graph, description.raster, description.spikes, description.membranes)
+
+
+def proved(description: Description, path: Path) -> Comparison:
+    """Write a description as a NIR file, read the file back and compare its spikes with torch's."""
+    write_graph(path, description.graph)
+    graph, metadata = read_nir(path, dt_s=None)
+    return read_back(lower(graph, metadata), description)
+
+
+def require_equal(comparison: Comparison, where: str) -> None:
+    """Refuse a description that does not repeat the spikes of its network.
+
+    Raises:
+        NirError: says where the first difference is.
+    """
+    if comparison.mismatches:
+        raise NirError(
+            f"the exported network does not repeat the spikes of the trained one: {comparison}",
+            where=where,
+            why="something in forward() is not in its layers (operations between layers, skip connections, state "
+            "carried over), or a library does something NIR cannot say (snnTorch's reset_delay=False with "
+            'reset_mechanism="subtract" spikes differently above twice the threshold)',
+            next_command="use a plain chain of Linear and LIF layers; with snnTorch reset_delay=True or reset zero",
+        )
+
+
+def to_nir(
+    module: nn.Module, sample: Tensor, *, dt: float | None = None, readout: ReadoutKind | None = None
+) -> nir.NIRGraph:
+    """Export a torch network to NIR, proved: the graph is written, read back and repeats every spike on the sample.
+
+    Args:
+        module: network of Linear, Conv1d, Conv2d, pooling, BatchNorm, Flatten, Dropout and the neurons of
+            lightning_neuro, snnTorch and Norse; called as ``module(sample)``, it may loop over steps itself.
+        sample: input of one call, with enough spikes to reach every layer.
+        dt: step in seconds; None takes it from the layers (Norse), else 1 ms.
+        readout: how the class is read; None infers it from the last layer.
+
+    Returns:
+        Graph with per-neuron arrays; dt, resets and read-out are in its metadata.
+
+    Raises:
+        NirError: a layer has no exact counterpart, or a spike differs.
+    """
+    description = describe(module, lambda: module(sample), dt_s=dt, readout=readout, coding={})
+    with tempfile.TemporaryDirectory() as folder:
+        require_equal(proved(description, Path(folder) / "network.nir"), "to_nir")
+    return description.graph
 
 
 def lowered(description: Description) -> HardwareGraph:

@@ -2,12 +2,12 @@
 
 ``fixed`` runs the raw integers exactly; an FPGA must equal it bit for bit. ``real`` runs the same five lines in
 float64 with the graph's weights (rounded or not) and unrounded constants; simulators must equal it spike for
-spike. Matrix products go through float BLAS only where the result is provably exact.
+spike. Feed-forward parts run whole sequences; only the populations of a loop advance step by step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import GraphError
+from lightning_neuro.graph.blocks import blocks
+from lightning_neuro.graph.blocks import loops as recurrent_groups
+from lightning_neuro.graph.connections import Apply, prepare_fixed, prepare_real
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
+    Dense,
     HardwareGraph,
     Lif,
     Neuron,
@@ -24,8 +28,9 @@ from lightning_neuro.graph.hardware_graph import (
     Projection,
     ReadoutKind,
     TimeBase,
+    Values,
 )
-from lightning_neuro.graph.kernels import RESET_CODES, step_integers, step_reals
+from lightning_neuro.graph.kernels import RESET_CODES, resume_integers, resume_reals
 
 Arithmetic = Literal["fixed", "real"]
 Raster = NDArray[Any]
@@ -74,7 +79,7 @@ def run(
         progress: called with the number of samples just finished.
 
     Raises:
-        GraphError: the graph is not stepped, not quantised, has loops, or the raster does not fit it.
+        GraphError: the graph is not stepped, not quantised, has a loop without delay, or the raster does not fit.
     """
     _check_runnable(graph, spikes, arithmetic)
     widest = max(graph.input.size, *(p.size for p in graph.populations))
@@ -89,21 +94,65 @@ def run(
 
 
 def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic, record: bool) -> Recording:
-    rasters: dict[str, NDArray[Any]] = {graph.input.name: spikes}
-    membranes: dict[str, NDArray[Any]] = {}
-    margins: dict[str, NDArray[np.float64]] = {}
-    drive_of, advance = (_drive_fixed, _advance_fixed) if arithmetic == "fixed" else (_drive_real, _advance_real)
-    for population in graph.populations:
-        drive = drive_of(population, [(p, delayed(rasters[p.pre], p.delay)) for p in graph.into(population.name)])
-        raster, membrane, margin = advance(population, drive)
-        rasters[population.name], membranes[population.name] = raster, membrane
-        if margin is not None:
-            margins[population.name] = margin
-    del rasters[graph.input.name]
+    tape = Tape(graph=graph, arithmetic=arithmetic, rasters={graph.input.name: spikes}, membranes={}, margins={})
+    loops = set(recurrent_groups(graph))
+    for group in blocks(graph):
+        if group in loops:
+            _advance_together(tape, group)
+        else:
+            _advance_alone(tape, group[0])
+    rasters = {p.name: tape.rasters[p.name] for p in graph.populations}
+    membranes, margins = tape.membranes, tape.margins
     scores = read_out(graph.readout, rasters[graph.output], membranes[graph.output])
     if not record:
         rasters, membranes, margins = {graph.output: rasters[graph.output]}, {}, {}
     return Recording(spikes=rasters, membrane=membranes, margin=margins, scores=scores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tape:
+    """A run in progress: what every population did so far."""
+
+    graph: HardwareGraph
+    arithmetic: Arithmetic
+    rasters: dict[str, NDArray[Any]]
+    membranes: dict[str, NDArray[Any]]
+    margins: dict[str, NDArray[np.float64]]
+
+    def keep(self, name: str, advanced: Advanced) -> None:
+        """Note what a population did."""
+        self.rasters[name], self.membranes[name] = advanced.spikes, advanced.membrane
+        if advanced.margin is not None:
+            self.margins[name] = advanced.margin
+
+
+def _advance_alone(tape: Tape, name: str) -> None:
+    """A population outside every loop: all steps at once."""
+    population = tape.graph.population(name)
+    drive = _drive(tape, population, tape.graph.into(name))
+    tape.keep(name, advance(population, drive, fresh_state(population, len(drive), tape.arithmetic), tape.arithmetic))
+
+
+def _advance_together(tape: Tape, group: tuple[str, ...]) -> None:
+    """Populations of a loop: step by step, with the drive from outside the loop computed beforehand."""
+    graph, arithmetic = tape.graph, tape.arithmetic
+    populations = [graph.population(name) for name in group]
+    inside = {p.name: [x for x in graph.into(p.name) if x.pre in group] for p in populations}
+    drives = {p.name: _drive(tape, p, [x for x in graph.into(p.name) if x.pre not in group]) for p in populations}
+    apply = {x.name: _scaled(x, p, arithmetic) for p in populations for x in inside[p.name]}
+    samples, steps = drives[group[0]].shape[:2]
+    states = {p.name: fresh_state(p, samples, arithmetic) for p in populations}
+    done = {p.name: Advanced.empty(drives[p.name], arithmetic) for p in populations}
+    for t in range(steps):
+        for population in populations:
+            drive = drives[population.name][:, t].copy()
+            for projection in inside[population.name]:
+                if t >= projection.delay:
+                    drive += apply[projection.name](done[projection.pre].spikes[:, t - projection.delay])
+            now = advance(population, drive[:, None], states[population.name], arithmetic)
+            done[population.name].put(t, now)
+    for name in group:
+        tape.keep(name, done[name])
 
 
 def delayed(raster: NDArray[Any], delay: int) -> NDArray[Any]:
@@ -121,18 +170,12 @@ def delayed(raster: NDArray[Any], delay: int) -> NDArray[Any]:
 def exact_matmul(raster: NDArray[Any], weight: NDArray[np.int64]) -> NDArray[Any]:
     """``raster @ weight.T`` in integers, through the fastest arithmetic that is provably exact.
 
-    With 0/1 inputs every partial sum is bounded by the row's sum of |w|; below 2**24 float32 represents all of
-    them exactly, below 2**53 float64 does.
-
     Args:
         raster: 0/1 values, [sample, step, pre].
         weight: raw weights, [post, pre].
     """
-    bound = int(np.abs(weight).sum(axis=1).max(initial=0))
-    dtype = np.float32 if bound < 2**24 else np.float64 if bound < 2**53 else np.int64
-    flat = raster.reshape(-1, raster.shape[-1]).astype(dtype)
-    product = flat @ weight.T.astype(dtype)
-    return product.astype(np.int64).reshape(*raster.shape[:2], weight.shape[0])
+    apply = prepare_fixed(Dense(weight=Values(real=weight, raw=weight)))
+    return apply(raster.reshape(-1, raster.shape[-1])).reshape(*raster.shape[:2], weight.shape[0])
 
 
 def weight_shift(projection: Projection, population: Population) -> int:
@@ -142,35 +185,85 @@ def weight_shift(projection: Projection, population: Population) -> int:
     return round(np.log2(weight.lsb / state.lsb))
 
 
-def _drive_fixed(population: Population, inputs: list[tuple[Projection, NDArray[Any]]]) -> NDArray[Any]:
-    drive = np.asarray(population.bias.integers())
-    for projection, raster in inputs:
-        weighted = exact_matmul(raster, projection.connection.weight.integers())
-        drive = drive + (weighted << weight_shift(projection, population))
-    return np.ascontiguousarray(drive, dtype=np.int64)
+def _scaled(projection: Projection, population: Population, arithmetic: Arithmetic) -> Apply:
+    """A projection's drive in the population's units: state LSBs in integers."""
+    if arithmetic == "real":
+        return prepare_real(projection.connection)
+    weighted, shift = prepare_fixed(projection.connection), weight_shift(projection, population)
+    return lambda rows: weighted(rows) << shift
 
 
-def _drive_real(population: Population, inputs: list[tuple[Projection, NDArray[Any]]]) -> NDArray[Any]:
-    drive = np.asarray(population.bias.real)
-    for projection, raster in inputs:
-        flat = raster.reshape(-1, raster.shape[-1]).astype(np.float64)
-        weighted = (flat @ projection.connection.weight.real.T).reshape(*raster.shape[:2], population.size)
-        drive = drive + weighted
-    return np.ascontiguousarray(drive, dtype=np.float64)
+def _drive(tape: Tape, population: Population, projections: Sequence[Projection]) -> NDArray[Any]:
+    """Sum of biases and of projections whose rasters are known, [sample, step, n]."""
+    fixed = tape.arithmetic == "fixed"
+    samples, steps = tape.rasters[tape.graph.input.name].shape[:2]
+    values: Callable[[Values], NDArray[Any]] = (lambda v: v.integers()) if fixed else (lambda v: v.real)
+    drive = np.empty((samples, steps, population.size), np.int64 if fixed else np.float64)
+    drive[:] = values(population.bias)
+    for late in population.late_biases:
+        drive[:, late.onset :] += values(late.values)
+    for projection in projections:
+        raster = delayed(tape.rasters[projection.pre], projection.delay)
+        weighted = _scaled(projection, population, tape.arithmetic)(raster.reshape(-1, raster.shape[-1]))
+        drive += weighted.reshape(drive.shape)
+    return drive
 
 
 # -- neurons -----------------------------------------------------------------------------------------------------
 
-Advanced = tuple[Raster, NDArray[Any], NDArray[np.float64] | None]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """Membrane, synaptic current and last spike of a population, [sample, n]; changes in place."""
+
+    v: NDArray[Any]
+    i: NDArray[Any]
+    fired: NDArray[np.uint8]
 
 
-def _advance_fixed(population: Population, drive: NDArray[Any]) -> Advanced:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Advanced:
+    """What a population did, [sample, step, n]; the margin only in real arithmetic."""
+
+    spikes: Raster
+    membrane: NDArray[Any]
+    margin: NDArray[np.float64] | None
+
+    @staticmethod
+    def empty(drive: NDArray[Any], arithmetic: Arithmetic) -> Advanced:
+        """Room for the answer to a drive."""
+        return Advanced(
+            spikes=np.empty(drive.shape, np.uint8),
+            membrane=np.empty(drive.shape, drive.dtype),
+            margin=np.empty(drive.shape, np.float64) if arithmetic == "real" else None,
+        )
+
+    def put(self, step: int, now: Advanced) -> None:
+        """Note one step."""
+        self.spikes[:, step], self.membrane[:, step] = now.spikes[:, 0], now.membrane[:, 0]
+        if self.margin is not None and now.margin is not None:
+            self.margin[:, step] = now.margin[:, 0]
+
+
+def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) -> State:
+    """Rest: membrane and current 0, no spike before."""
+    shape, kind = (samples, population.size), np.int64 if arithmetic == "fixed" else np.float64
+    return State(v=np.zeros(shape, kind), i=np.zeros(shape, kind), fired=np.zeros(shape, np.uint8))
+
+
+def advance(population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic) -> Advanced:
+    """Run a population over a drive [sample, step, n] from a state, which it leaves behind."""
+    room = Advanced.empty(drive, arithmetic)
+    (_advance_fixed if arithmetic == "fixed" else _advance_real)(population, np.ascontiguousarray(drive), state, room)
+    return room
+
+
+def _advance_fixed(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
     neuron = population.neuron
     assert isinstance(neuron, Lif | CubaLif) and population.state_format is not None
     syn_multiplier, syn_shift = neuron.leak_syn.integers() if isinstance(neuron, CubaLif) else (_NO_LEAK, 0)
     mem_multiplier, mem_shift = neuron.leak_mem.integers()
-    spikes, membrane = np.empty(drive.shape, np.uint8), np.empty(drive.shape, np.int64)
-    step_integers(
+    resume_integers(
         drive,
         isinstance(neuron, CubaLif),
         syn_multiplier,
@@ -183,32 +276,33 @@ def _advance_fixed(population: Population, drive: NDArray[Any]) -> Advanced:
         neuron.reset.delay,
         population.state_format.low,
         population.state_format.high,
-        spikes,
-        membrane,
+        state.v,
+        state.i,
+        state.fired,
+        room.spikes,
+        room.membrane,
     )
-    return spikes, membrane, None
 
 
-def _advance_real(population: Population, drive: NDArray[Any]) -> Advanced:
+def _advance_real(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
     neuron = population.neuron
-    assert isinstance(neuron, Lif | CubaLif)
-    alpha = neuron.leak_syn.beta if isinstance(neuron, CubaLif) else _NO_DECAY
-    spikes, membrane = np.empty(drive.shape, np.uint8), np.empty(drive.shape, np.float64)
-    margin = np.empty(drive.shape, np.float64)
-    step_reals(
+    assert isinstance(neuron, Lif | CubaLif) and room.margin is not None
+    resume_reals(
         drive,
         isinstance(neuron, CubaLif),
-        alpha,
+        neuron.leak_syn.beta if isinstance(neuron, CubaLif) else _NO_DECAY,
         neuron.leak_mem.beta,
         neuron.threshold.real,
         neuron.v_reset.real,
         RESET_CODES[neuron.reset.kind],
         neuron.reset.delay,
-        spikes,
-        membrane,
-        margin,
+        state.v,
+        state.i,
+        state.fired,
+        room.spikes,
+        room.membrane,
+        room.margin,
     )
-    return spikes, membrane, margin
 
 
 _NO_LEAK = np.zeros(1, np.int64)
@@ -244,6 +338,11 @@ _RUNNABLE: frozenset[type[Neuron]] = frozenset({Lif, CubaLif})
 
 def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic) -> None:
     seen = {graph.input.name}
+    group_of = {name: group for group in blocks(graph) for name in group}
+
+    def closes_loop(projection: Projection) -> bool:
+        return projection.delay > 0 and group_of.get(projection.pre) == group_of[projection.post]
+
     for population in graph.populations:
         if type(population.neuron) not in _RUNNABLE or graph.time is not TimeBase.STEPPED:
             raise GraphError(
@@ -252,13 +351,13 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arit
                 why="first-spike neurons have no time step",
                 next_command="lower the network to a stepped target with dt=SECONDS first",
             )
-        late = [p.pre for p in graph.into(population.name) if p.pre not in seen]
+        late = [p.pre for p in graph.into(population.name) if p.pre not in seen and not closes_loop(p)]
         if late:
             raise GraphError(
                 f"population {population.name!r} is fed by {late}, which comes after it",
                 where=population.name,
-                why="the golden model runs populations in topological order and has no recurrent loops yet",
-                next_command="remove the recurrent connection",
+                why="populations run in topological order; only a projection with a delay may close a loop",
+                next_command="give the recurrent connection a delay of one step or more",
             )
         seen.add(population.name)
     if arithmetic == "fixed" and not graph.quantized:

@@ -140,15 +140,29 @@ Neuron = Lif | CubaLif | FirstSpike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LateBias:
+    """A bias behind a delay: the branch it belongs to is silent at first, its bias included.
+
+    Args:
+        values: drive added in every step from ``onset`` on, shape [n]; integers as in ``Population.bias``.
+        onset: first step, 1 or more.
+    """
+
+    values: Values
+    onset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Population:
     """Neurons of one kind.
 
     Args:
         name: unique in the graph; the name of the NIR node.
-        shape: neurons along each axis.
+        shape: neurons along each axis, channels first; rasters number them row by row (C order).
         neuron: dynamics with per-neuron constants.
         bias: drive added in every step, shape [n]; raw integers count state LSBs and are whole weight LSBs.
         state_format: width and lsb of the membrane; None before quantisation.
+        late_biases: biases of delayed branches.
     """
 
     name: str
@@ -156,6 +170,7 @@ class Population:
     neuron: Neuron
     bias: Values
     state_format: Format | None = None
+    late_biases: tuple[LateBias, ...] = ()
 
     @property
     def size(self) -> int:
@@ -183,7 +198,71 @@ class Dense:
     weight: Values
 
 
-Connection = Dense
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A window that slides over one or two axes, channels first.
+
+    Args:
+        input_shape: (channels, positions along each axis).
+        kernel, stride, dilation: one number per axis.
+        padding: zeros (before, after) each axis.
+    """
+
+    input_shape: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Places of the window along each axis."""
+        axes = zip(self.input_shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        return tuple((n + sum(pad) - d * (k - 1) - 1) // step + 1 for n, k, step, pad, d in axes)
+
+    @property
+    def taps(self) -> int:
+        """Positions under the window."""
+        return int(np.prod(self.kernel))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Convolution:
+    """Shared weights under a sliding window (a cross-correlation, as ``torch.nn.Conv1d`` and ``Conv2d``).
+
+    Args:
+        weight: [channels out, channels in / groups, kernel...]; stored and rounded once for all positions.
+        window: geometry.
+        groups: channels in and out are split into this many independent parts.
+    """
+
+    weight: Values
+    window: Window
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pooled:
+    """Sum pooling of the input, then another connection: ``x = then(sum of spikes under each window)``.
+
+    The sum is exact; the divisor of an average pooling is part of the weights, which are rounded once anyway, so
+    that pooling itself never rounds.
+
+    Args:
+        pool: windows of the sum, the same for every channel.
+        then: connection that takes the sums.
+    """
+
+    pool: Window
+    then: Dense | Convolution | Pooled
+
+    @property
+    def weight(self) -> Values:
+        """Weights of the connection behind the pooling."""
+        return self.then.weight
+
+
+Connection = Dense | Convolution | Pooled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -203,8 +282,8 @@ class Projection:
 
     @property
     def name(self) -> str:
-        """Readable identity, "pre -> post"."""
-        return f"{self.pre} -> {self.post}"
+        """Readable identity, unique in a graph: "pre -> post", with the delay where there is one."""
+        return f"{self.pre} -> {self.post}" + (f" (delay {self.delay})" if self.delay else "")
 
 
 class TimeBase(str, Enum):

@@ -1,7 +1,8 @@
 """The five lines of a step, twice: in integers and in float64, over whole spike rasters.
 
 Every kernel walks [sample, step, neuron] and keeps membrane, current and last spike per neuron. The order is
-the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``.
+the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The ``resume``
+kernels take the state [sample, neuron] and leave it behind, so that loops can advance one step at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ RESET_CODES: dict[ResetKind, int] = {
 
 
 @njit(cache=True, nogil=True)
-def step_integers(
+def resume_integers(
     drive: NDArray[np.int64],
     current_based: bool,
     syn_multiplier: NDArray[np.int64],
@@ -34,15 +35,16 @@ def step_integers(
     delay: int,
     low: int,
     high: int,
+    v_of: NDArray[np.int64],
+    i_of: NDArray[np.int64],
+    fired_of: NDArray[np.uint8],
     spikes: NDArray[np.uint8],
     membrane: NDArray[np.int64],
 ) -> None:
-    """Advance integer neurons over ``drive`` [samples, steps, n]; fill ``spikes`` and ``membrane``."""
+    """Advance integer neurons from a given state; ``v_of``, ``i_of`` and ``fired_of`` [samples, n] change in place."""
     samples, steps, n = drive.shape
     for sample in range(samples):
-        v = np.zeros(n, np.int64)
-        i = np.zeros(n, np.int64)
-        fired = np.zeros(n, np.uint8)
+        v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
             for k in range(n):
                 x = drive[sample, t, k]
@@ -69,7 +71,50 @@ def step_integers(
 
 
 @njit(cache=True, nogil=True)
-def step_reals(
+def step_integers(
+    drive: NDArray[np.int64],
+    current_based: bool,
+    syn_multiplier: NDArray[np.int64],
+    syn_shift: int,
+    mem_multiplier: NDArray[np.int64],
+    mem_shift: int,
+    threshold: NDArray[np.int64],
+    v_reset: NDArray[np.int64],
+    kind: int,
+    delay: int,
+    low: int,
+    high: int,
+    spikes: NDArray[np.uint8],
+    membrane: NDArray[np.int64],
+) -> None:
+    """Advance integer neurons over ``drive`` [samples, steps, n]; fill ``spikes`` and ``membrane``."""
+    samples, _, n = drive.shape
+    v = np.zeros((samples, n), np.int64)
+    i = np.zeros((samples, n), np.int64)
+    fired = np.zeros((samples, n), np.uint8)
+    resume_integers(
+        drive,
+        current_based,
+        syn_multiplier,
+        syn_shift,
+        mem_multiplier,
+        mem_shift,
+        threshold,
+        v_reset,
+        kind,
+        delay,
+        low,
+        high,
+        v,
+        i,
+        fired,
+        spikes,
+        membrane,
+    )
+
+
+@njit(cache=True, nogil=True)
+def resume_reals(
     drive: NDArray[np.float64],
     current_based: bool,
     alpha: NDArray[np.float64],
@@ -78,16 +123,17 @@ def step_reals(
     v_reset: NDArray[np.float64],
     kind: int,
     delay: int,
+    v_of: NDArray[np.float64],
+    i_of: NDArray[np.float64],
+    fired_of: NDArray[np.uint8],
     spikes: NDArray[np.uint8],
     membrane: NDArray[np.float64],
     margin: NDArray[np.float64],
 ) -> None:
-    """Advance float64 neurons over ``drive``; ``margin`` gets |membrane - threshold| before the reset."""
+    """Advance float64 neurons from a given state; ``v_of``, ``i_of`` and ``fired_of`` [samples, n] change in place."""
     samples, steps, n = drive.shape
     for sample in range(samples):
-        v = np.zeros(n, np.float64)
-        i = np.zeros(n, np.float64)
-        fired = np.zeros(n, np.uint8)
+        v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
             for k in range(n):
                 x = drive[sample, t, k]
@@ -111,3 +157,40 @@ def step_reals(
                 fired[k] = s
                 spikes[sample, t, k] = s
                 membrane[sample, t, k] = v[k]
+
+
+@njit(cache=True, nogil=True)
+def step_reals(
+    drive: NDArray[np.float64],
+    current_based: bool,
+    alpha: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    threshold: NDArray[np.float64],
+    v_reset: NDArray[np.float64],
+    kind: int,
+    delay: int,
+    spikes: NDArray[np.uint8],
+    membrane: NDArray[np.float64],
+    margin: NDArray[np.float64],
+) -> None:
+    """Advance float64 neurons over ``drive``; ``margin`` gets |membrane - threshold| before the reset."""
+    samples, _, n = drive.shape
+    v = np.zeros((samples, n), np.float64)
+    i = np.zeros((samples, n), np.float64)
+    fired = np.zeros((samples, n), np.uint8)
+    resume_reals(
+        drive,
+        current_based,
+        alpha,
+        beta,
+        threshold,
+        v_reset,
+        kind,
+        delay,
+        v,
+        i,
+        fired,
+        spikes,
+        membrane,
+        margin,
+    )

@@ -3,63 +3,81 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import nir
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS, Stepped, discretise
+from lightning_neuro.graph.blocks import strong_components
+from lightning_neuro.graph.connections import prepare_real
+from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS, Stepped, discretise, neuron_shape
+from lightning_neuro.graph.flatten import Edge, closing_edges, flatten, refuse_loops_without_neurons
 from lightning_neuro.graph.hardware_graph import (
+    Connection,
     Dense,
     HardwareGraph,
     Input,
+    LateBias,
     Population,
     Projection,
+    ResetKind,
     TimeBase,
     Values,
 )
+from lightning_neuro.graph.linear_maps import MAX_WEIGHTS, Scaling, connect, dense, too_large
 from lightning_neuro.graph.metadata import Metadata
-
-MAX_NEURONS = 1_000_000  # a sanity bound on claimed sizes, far above any target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Affine:
-    """``y = W x + b``; weight [out, in], bias [out]."""
-
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
+from lightning_neuro.graph.signals import (
+    MAX_VALUES,
+    NODES,
+    Path,
+    Signal,
+    delay_steps,
+    merged,
+    port_shape,
+    refused,
+    shape_error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A network half way down: NIR nodes first, then step form and folded weights.
+    """A network half way down: NIR nodes first, then step form and signals.
 
     Args:
         nodes: NIR nodes by name.
         edges: (pre, post) names.
         metadata: semantics beside the graph.
         stepped: neuron nodes in step form.
-        affine: folded weights from one spike source into one neuron node, by (pre, post).
+        shapes: of neuron nodes and the input.
+        closing: edges that close a loop; one step of delay.
+        arriving: the signal that reaches each neuron node, r and w_in not yet applied; None where nothing does.
     """
 
     nodes: Mapping[str, nir.NIRNode]
-    edges: tuple[tuple[str, str], ...]
+    edges: tuple[Edge, ...]
     metadata: Metadata
     stepped: Mapping[str, Stepped] = field(default_factory=dict)
-    affine: Mapping[tuple[str, str], Affine] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    closing: frozenset[Edge] = frozenset()
+    arriving: Mapping[str, Signal | None] = field(default_factory=dict)
 
     def before(self, name: str) -> tuple[str, ...]:
         """Names of the nodes that feed a node."""
         return tuple(pre for pre, post in self.edges if post == name)
 
     def only(self, kind: type[nir.NIRNode]) -> str:
-        """Name of the single node of a kind."""
-        return next(name for name, node in self.nodes.items() if type(node) is kind)
+        """Name of the single node of a kind that is not inside an inner graph."""
+        return next(iter(self.ports(kind)))
+
+    def ports(self, kind: type[nir.NIRNode]) -> tuple[str, ...]:
+        """Names of the network's own Input or Output nodes: nothing leads into an input, or out of an output."""
+        end = 1 if kind is nir.Input else 0
+        inner = {edge[end] for edge in self.edges}
+        return tuple(name for name, node in self.nodes.items() if type(node) is kind and name not in inner)
 
 
 def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
@@ -68,7 +86,8 @@ def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
     Raises:
         NirError: a node, value or structure cannot be expressed without changing the network.
     """
-    draft = Draft(nodes=graph.nodes, edges=tuple((pre, post) for pre, post in graph.edges), metadata=metadata)
+    flat = flatten(graph)
+    draft = Draft(nodes=flat.nodes, edges=tuple((pre, post) for pre, post in flat.edges), metadata=metadata)
     for a_pass in PASSES:
         draft = a_pass(draft)
     return _build(draft)
@@ -76,30 +95,21 @@ def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
 
 # -- passes ------------------------------------------------------------------------------------------------------
 
-_LINEAR: dict[type[nir.NIRNode], Callable[[Any], Affine]] = {
-    nir.Affine: lambda n: Affine(weight=_matrix(n.weight), bias=np.asarray(n.bias, np.float64).ravel()),
-    nir.Linear: lambda n: Affine(weight=_matrix(n.weight), bias=np.zeros(n.weight.shape[0])),
-    nir.Scale: lambda n: Affine(weight=np.diag(np.ravel(n.scale)).astype(np.float64), bias=np.zeros(np.size(n.scale))),
-}
-
-
-def _matrix(weight: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(weight, dtype=np.float64)
+SUPPORTED: tuple[type[nir.NIRNode], ...] = (*NODES, *NEURONS)
 
 
 def supported_nodes(draft: Draft) -> Draft:
     """Refuse nodes without a meaning here, and graphs without exactly one input and one output."""
-    allowed = {nir.Input, nir.Output, *_LINEAR, *NEURONS}
-    strange = [f"{name} ({type(node).__name__})" for name, node in draft.nodes.items() if type(node) not in allowed]
+    strange = [f"{name} ({type(node).__name__})" for name, node in draft.nodes.items() if type(node) not in SUPPORTED]
     if strange:
         raise NirError(
             f"unsupported node(s): {', '.join(strange)}",
             where="NIR graph",
-            why="only Input, Output, Affine, Linear, Scale, LIF, LI, IF, I, CubaLIF and CubaLI can be lowered",
+            why=f"only {', '.join(kind.__name__ for kind in SUPPORTED)} can be lowered",
             next_command="express the network with these nodes",
         )
     for kind in (nir.Input, nir.Output):
-        count = sum(type(node) is kind for node in draft.nodes.values())
+        count = len(draft.ports(kind))
         if count != 1:
             raise NirError(
                 f"{count} {kind.__name__} nodes, needs exactly one",
@@ -107,28 +117,24 @@ def supported_nodes(draft: Draft) -> Draft:
                 why="a hardware graph has one input and one read-out",
                 next_command="split the network",
             )
-    dangling = [edge for edge in draft.edges if not (edge[0] in draft.nodes and edge[1] in draft.nodes)]
-    if dangling:
-        raise NirError(
-            f"edge(s) without a node: {dangling}",
-            where="NIR graph",
-            why="both ends of an edge must exist",
-            next_command="mend the file",
-        )
     return draft
 
 
 def finite_parameters(draft: Draft) -> Draft:
-    """Refuse NaN and infinite parameters, naming each."""
-    bad = [
-        f"{name}.{key}"
+    """Refuse parameters that are not numbers, or not finite, naming each."""
+    arrays = {
+        f"{name}.{key}": value
         for name, node in draft.nodes.items()
         for key, value in vars(node).items()
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all()
-    ]
-    if bad:
+        if isinstance(value, np.ndarray)
+    }
+    words = [key for key, value in arrays.items() if value.dtype.kind not in "fiub"]
+    bad = [key for key, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    if words or bad:
         raise NirError(
-            f"NaN or infinite values in {', '.join(bad)}",
+            f"values that are no real numbers in {', '.join(words)}"
+            if words
+            else f"NaN or infinite values in {', '.join(bad)}",
             where="network parameters",
             why="a comparison with NaN is never true: the neuron would silently stay quiet",
             next_command="train again with a smaller learning rate (model.lr=) or gradient clipping",
@@ -138,10 +144,11 @@ def finite_parameters(draft: Draft) -> Draft:
 
 def discretise_neurons(draft: Draft) -> Draft:
     """Bring every neuron node into step form."""
+    neurons = {name: node for name, node in draft.nodes.items() if type(node) in NEURONS}
+    shapes = {name: _checked(name, neuron_shape(name, node)) for name, node in neurons.items()}
     stepped = {
         name: discretise(name, node, draft.metadata.dt_s, draft.metadata.resets.get(name, NIR_RESETS[type(node)]))
-        for name, node in draft.nodes.items()
-        if type(node) in NEURONS
+        for name, node in neurons.items()
     }
     if not stepped:
         raise NirError(
@@ -150,78 +157,82 @@ def discretise_neurons(draft: Draft) -> Draft:
             why="a hardware graph is made of spiking or integrating populations",
             next_command="export a network with LIF, IF, LI or CubaLIF nodes",
         )
-    return dataclasses.replace(draft, stepped=stepped)
+    source = draft.only(nir.Input)
+    shapes[source] = _checked(source, port_shape(source, draft.nodes[source].input_type))
+    return dataclasses.replace(draft, stepped=stepped, shapes=shapes)
 
 
-def fold_weights(draft: Draft) -> Draft:
-    """Multiply chains of Affine, Linear and Scale into one matrix per (source, neuron), with r and w_in inside."""
-    affine: dict[tuple[str, str], Affine] = {}
-    for name, neuron in draft.stepped.items():
-        for pre in draft.before(name):
-            for source, folded in _paths_to(draft, pre, ()):
-                gained = _apply_gain(name, folded, neuron, _width(draft, source))
-                affine[source, name] = _add(affine[source, name], gained) if (source, name) in affine else gained
-    return dataclasses.replace(draft, affine=affine)
+def _checked(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if int(np.prod(shape, dtype=object)) > MAX_VALUES:
+        raise refused(name, f"{int(np.prod(shape, dtype=object))} neurons or lines", f"at most {MAX_VALUES} are taken")
+    return shape
 
 
-def _paths_to(draft: Draft, name: str, seen: tuple[str, ...]) -> list[tuple[str, Affine | None]]:
-    """Spike sources that reach a node through linear maps, each with the composed map."""
-    if name in draft.stepped or type(draft.nodes[name]) is nir.Input:
-        return [(name, None)]
-    if name in seen:
-        raise NirError(
-            f"a loop of linear maps through {name!r} has no neuron in it",
-            where="NIR graph",
-            why="a loop needs a delay, and only neurons have one",
-            next_command="mend the graph",
-        )
-    here = _LINEAR[type(draft.nodes[name])](draft.nodes[name])
-    paths = [path for pre in draft.before(name) for path in _paths_to(draft, pre, (*seen, name))]
-    return [(source, _compose(name, here, first)) for source, first in paths]
+def close_loops(draft: Draft) -> Draft:
+    """Find the edges that close loops; each delays by one step, so that the branch is silent at first."""
+    linear = {name for name in draft.nodes if name not in draft.stepped}
+    refuse_loops_without_neurons(linear, draft.edges)
+    delays = {
+        name
+        for name, node in draft.nodes.items()
+        if isinstance(node, nir.Delay) and (delay_steps(name, node, draft.metadata.dt_s) > 0).all()
+    }
+    found = closing_edges(draft.nodes, draft.edges, start=draft.only(nir.Input), delays=delays)
+    return dataclasses.replace(draft, closing=frozenset(found))
 
 
-def _compose(name: str, then: Affine, first: Affine | None) -> Affine:
-    if first is None:
-        return then
-    if then.weight.shape[1] != first.weight.shape[0]:
-        raise _shape_error(name, first.weight.shape[0], then.weight.shape[1])
-    return Affine(weight=then.weight @ first.weight, bias=then.weight @ first.bias + then.bias)
+def follow_signals(draft: Draft) -> Draft:
+    """Carry signals from every neuron and the input through the linear nodes to the next neurons."""
+    before: dict[str, list[str]] = defaultdict(list)
+    after: dict[str, list[str]] = defaultdict(list)
+    for pre, post in draft.edges:
+        before[post].append(pre)
+        after[pre].append(post)
+    signals: dict[str, Signal | None] = {
+        name: Signal(shape=shape, paths=(Path(source=name, source_shape=shape, stages=(), delay=0),), biases=())
+        for name, shape in draft.shapes.items()
+    }
+
+    def arriving(name: str) -> Signal | None:
+        found = []
+        for pre in before[name]:
+            signal = signals[pre]
+            if signal is not None:
+                found.append(signal.later(1) if (pre, name) in draft.closing else signal)
+        return merged(name, found) if found else None
+
+    output = draft.only(nir.Output)
+    linear = [name for name in draft.nodes if name not in signals and name != output]
+    inside = {name: [post for post in after[name] if post not in signals and post != output] for name in linear}
+    for (name,) in strong_components(linear, inside):
+        signal = arriving(name)
+        node = draft.nodes[name]
+        signals[name] = None if signal is None else NODES[type(node)](name, node, signal, draft.metadata.dt_s)
+    return dataclasses.replace(draft, arriving={name: arriving(name) for name in draft.stepped})
 
 
-def _apply_gain(name: str, folded: Affine | None, neuron: Stepped, fan_in: int) -> Affine:
-    size = neuron.neuron.leak_mem.beta.size
-    affine = folded or Affine(weight=np.eye(fan_in), bias=np.zeros(fan_in))
-    if affine.weight.shape[0] != size:
-        raise _shape_error(name, affine.weight.shape[0], size)
-    if affine.weight.shape[1] != fan_in:
-        raise _shape_error(name, fan_in, affine.weight.shape[1])
-    return Affine(weight=neuron.gain[:, None] * affine.weight, bias=neuron.gain * affine.bias)
-
-
-def _add(first: Affine, second: Affine) -> Affine:
-    return Affine(weight=first.weight + second.weight, bias=first.bias + second.bias)
-
-
-def _shape_error(name: str, got: int, wanted: int) -> NirError:
-    return NirError(
-        f"{got} values arrive where {wanted} are taken",
-        where=f"node {name!r}",
-        why="the sizes of connected nodes must agree",
-        next_command="mend the shapes in the file",
-    )
-
-
-def _width(draft: Draft, source: str) -> int:
-    if source in draft.stepped:
-        return draft.stepped[source].neuron.leak_mem.beta.size
-    return int(np.prod(next(iter(draft.nodes[source].input_type.values()))))
+def integrators_end(draft: Draft) -> Draft:
+    """Refuse integrators inside the network: their membranes are analog values that no spike carries."""
+    for name, signal in draft.arriving.items():
+        for path in signal.paths if signal is not None else ():
+            neuron = draft.stepped.get(path.source)
+            if neuron is not None and neuron.neuron.reset.kind is ResetKind.NONE:
+                raise NirError(
+                    f"the integrator {path.source!r} feeds {name!r}",
+                    where="NIR graph",
+                    why="an integrator has no spikes; its membrane can be read out but not sent to other neurons",
+                    next_command="use LIF, IF or CubaLIF inside the network, integrators only before the output",
+                )
+    return draft
 
 
 PASSES: tuple[Callable[[Draft], Draft], ...] = (
     supported_nodes,
     finite_parameters,
     discretise_neurons,
-    fold_weights,
+    close_loops,
+    follow_signals,
+    integrators_end,
 )
 
 
@@ -230,17 +241,13 @@ PASSES: tuple[Callable[[Draft], Draft], ...] = (
 
 def _build(draft: Draft) -> HardwareGraph:
     source = draft.only(nir.Input)
-    names = _topological(draft, source)
+    projections = {name: _projections(draft, name) for name in draft.stepped}
+    names = _topological(draft, source, projections)
     metadata = draft.metadata
     return HardwareGraph(
-        input=Input(name=source, shape=(_width(draft, source),)),
+        input=Input(name=source, shape=draft.shapes[source]),
         populations=tuple(_population(draft, name) for name in names),
-        projections=tuple(
-            Projection(pre=pre, post=post, connection=Dense(weight=Values(real=affine.weight)), delay=0)
-            for post in names
-            for (pre, to), affine in draft.affine.items()
-            if to == post
-        ),
+        projections=tuple(projection for name in names for projection in projections[name]),
         output=_output_population(draft),
         readout=metadata.readout,
         time=TimeBase.STEPPED,
@@ -250,33 +257,82 @@ def _build(draft: Draft) -> HardwareGraph:
     )
 
 
+def _projections(draft: Draft, post: str) -> tuple[Projection, ...]:
+    """One projection for each source and delay, with r and w_in inside the weights."""
+    signal, stepped, shape = draft.arriving[post], draft.stepped[post], draft.shapes[post]
+    if signal is None:
+        return ()
+    if signal.size != stepped.gain.size:
+        raise shape_error(post, signal.size, stepped.gain.size)
+    gain = Scaling(factor=stepped.gain, shape=shape if len(shape) == len(signal.shape) else signal.shape)
+    found: dict[tuple[str, int], Connection] = {}
+    for path in signal.paths:
+        key = path.source, path.delay
+        connection = connect(post, (*path.stages, gain), path.source_shape)
+        found[key] = _sum(post, found[key], connection, draft.shapes[path.source]) if key in found else connection
+    return tuple(
+        Projection(pre=pre, post=post, connection=connection, delay=delay) for (pre, delay), connection in found.items()
+    )
+
+
+def _sum(name: str, first: Connection, second: Connection, source: tuple[int, ...]) -> Connection:
+    """Two connections between the same neurons as one dense matrix."""
+    if isinstance(first, Dense) and isinstance(second, Dense):
+        return dense(first.weight.real + second.weight.real)
+    lines = int(np.prod(source))
+    posts = [int(prepare_real(c)(np.zeros((1, lines))).size) for c in (first, second)]
+    if lines * max(posts) > MAX_WEIGHTS:
+        raise too_large(name, lines, max(posts))
+    unit = np.eye(lines)
+    return dense((prepare_real(first)(unit) + prepare_real(second)(unit)).T)
+
+
 def _population(draft: Draft, name: str) -> Population:
-    stepped = draft.stepped[name]
-    biases = [affine.bias for (_, post), affine in draft.affine.items() if post == name]
-    bias = np.sum([np.zeros(stepped.gain.size), *biases], axis=0)
-    return Population(name=name, shape=(bias.size,), neuron=stepped.neuron, bias=Values(real=bias))
+    stepped, signal = draft.stepped[name], draft.arriving[name]
+    onsets: dict[int, NDArray[np.float64]] = {0: np.zeros(stepped.gain.size)}
+    for onset, values in signal.biases if signal is not None else ():
+        onsets[onset] = onsets.get(onset, 0.0) + stepped.gain * values
+    bias = onsets.pop(0)
+    return Population(
+        name=name,
+        shape=draft.shapes[name],
+        neuron=stepped.neuron,
+        bias=Values(real=bias),
+        late_biases=tuple(
+            LateBias(values=Values(real=values), onset=onset)
+            for onset, values in sorted(onsets.items())
+            if values.any()
+        ),
+    )
 
 
-def _topological(draft: Draft, source: str) -> list[str]:
+def _topological(draft: Draft, source: str, projections: Mapping[str, tuple[Projection, ...]]) -> list[str]:
+    """Populations in waves; only delayed projections inside a loop may come from later ones."""
+    after: dict[str, list[str]] = defaultdict(list)
+    for post, incoming in projections.items():
+        for projection in incoming:
+            after[projection.pre].append(post)
+    group_of = {name: k for k, group in enumerate(strong_components(draft.stepped, after)) for name in group}
+    needed = {
+        post: {p.pre for p in incoming if not (p.delay and group_of.get(p.pre) == group_of[post])} - {source}
+        for post, incoming in projections.items()
+    }
     order: list[str] = []
-    done, waiting = {source}, list(draft.stepped)
-    while waiting:
-        ready = [n for n in waiting if all(pre in done for pre, post in draft.affine if post == n)]
-        if not ready:
-            raise NirError(
-                f"recurrent connections among {', '.join(waiting)}",
-                where="NIR graph",
-                why="loops between populations are not supported yet",
-                next_command="remove the recurrent connection and train again",
-            )
+    done: set[str] = set()
+    while len(order) < len(needed):
+        ready = [name for name in draft.stepped if name not in done and needed[name] <= done]
+        assert ready, "a loop without delay passed close_loops"
         order += ready
         done |= set(ready)
-        waiting = [n for n in waiting if n not in done]
     return order
 
 
 def _output_population(draft: Draft) -> str:
+    """The neurons whose values reach the output unchanged."""
+    passing = (nir.Flatten, nir.Input, nir.Output)
     sources = draft.before(draft.only(nir.Output))
+    while len(sources) == 1 and type(draft.nodes[sources[0]]) in passing:
+        sources = draft.before(sources[0])
     if len(sources) != 1 or sources[0] not in draft.stepped:
         raise NirError(
             f"the output is fed by {', '.join(sources) or 'nothing'}, needs one population of neurons",
@@ -284,4 +340,8 @@ def _output_population(draft: Draft) -> str:
             why="classes are read from spikes or membranes of one population",
             next_command="end the network with a neuron layer (LI for a membrane read-out)",
         )
+    output = draft.only(nir.Output)
+    wanted = int(np.prod(port_shape(output, draft.nodes[output].output_type), dtype=object))
+    if wanted != draft.stepped[sources[0]].gain.size:
+        raise shape_error(output, draft.stepped[sources[0]].gain.size, wanted)
     return sources[0]

@@ -6,6 +6,7 @@ NIR 1.0.8 keeps graph metadata through write and read (strings and numbers), so 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from lightning_neuro.errors import NirError
 from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind
 
 SCHEMA = 1
+MAX_STEPS = 10_000_000  # per sample; more is a damaged number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,11 @@ class Metadata:
                     next_command="pip install --upgrade lightning-neuro",
                 )
             steps = int(str(values["steps"]))
+            dt_s = float(str(values["dt"]))
+            if not (math.isfinite(dt_s) and dt_s > 0) or steps > MAX_STEPS:
+                raise ValueError(f"dt {dt_s:g} s, {steps} steps")
             return Metadata(
-                dt_s=float(str(values["dt"])),
+                dt_s=dt_s,
                 readout=ReadoutKind(str(values["readout"])),
                 resets={k: _reset(v) for k, v in json.loads(str(values["resets"])).items()},
                 steps=None if steps < 0 else steps,
@@ -83,7 +88,7 @@ class Metadata:
                 tool=str(values["tool"]),
                 formats=str(values["formats"]),
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise NirError(
                 f"metadata of the network is damaged: {error!r}",
                 where=where,
@@ -94,4 +99,7 @@ class Metadata:
 
 def _reset(text: str) -> Reset:
     kind, delay = text.split("/")
-    return Reset(kind=ResetKind(kind), delay=int(delay))
+    reset = Reset(kind=ResetKind(kind), delay=int(delay))
+    if reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay == 0):
+        raise ValueError(f"reset {text}")
+    return reset

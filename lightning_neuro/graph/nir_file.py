@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir
 import numpy as np
 
-from lightning_neuro.errors import NirError, first_line
+from lightning_neuro.errors import NirError
 from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
+from lightning_neuro.graph.flatten import Edge, closing_edges, flatten
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind
 from lightning_neuro.graph.metadata import Metadata
+from lightning_neuro.graph.nir_hdf5 import Unreadable, read_graph
+from lightning_neuro.graph.signals import delay_steps
 
 
 def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]:
@@ -24,7 +29,7 @@ def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]
     Raises:
         NirError: unreadable, no dt known, or two different ones.
     """
-    graph = _read_graph(path)
+    graph = flatten(_read_graph(path))
     if "schema" in graph.metadata:
         metadata = Metadata.from_dict(graph.metadata, str(path))
         if dt_s is not None and not np.isclose(dt_s, metadata.dt_s, rtol=1e-9):
@@ -49,12 +54,32 @@ def _read_graph(path: Path) -> nir.NIRGraph:
     if not h5py.is_hdf5(path):
         raise _unreadable(path, "not an HDF5 file (truncated, or of another kind)")
     try:
-        graph = nir.read(path)
-    except Exception as error:  # nir raises AssertionError, KeyError, ValueError, OSError, ... for damaged files
-        raise _unreadable(path, first_line(error)) from error
+        graph = read_graph(path)
+    except Unreadable as error:
+        raise _unreadable(path, str(error)) from error
     if not isinstance(graph, nir.NIRGraph):
         raise _unreadable(path, f"holds a {type(graph).__name__}, not a graph")
-    return graph
+    return with_ports(graph)
+
+
+def with_ports(graph: nir.NIRGraph) -> nir.NIRGraph:
+    """Add the Input or Output node that a file leaves out, where it is clear in front of or behind which node."""
+    nodes, edges = dict(graph.nodes), list(graph.edges)
+    kinds = {type(node) for node in nodes.values()}
+    firsts = sorted(nodes.keys() - {post for _, post in edges})
+    lasts = sorted(nodes.keys() - {pre for pre, _ in edges})
+    if nir.Input not in kinds and len(firsts) == 1 and (shape := _known(nodes[firsts[0]].input_type)) is not None:
+        nodes["input"] = nir.Input({"input": shape})
+        edges.append(("input", firsts[0]))
+    if nir.Output not in kinds and len(lasts) == 1 and (shape := _known(nodes[lasts[0]].output_type)) is not None:
+        nodes["output"] = nir.Output({"output": shape})
+        edges.append((lasts[0], "output"))
+    return nir.NIRGraph(nodes=nodes, edges=edges, metadata=graph.metadata, type_check=False)
+
+
+def _known(types: Mapping[str, Any] | None) -> np.ndarray | None:
+    value = next(iter(types.values()), None) if types else None
+    return None if value is None else np.asarray(value)
 
 
 def _unreadable(path: Path, why: str) -> NirError:
@@ -70,12 +95,12 @@ def _assumed(graph: nir.NIRGraph, path: Path, dt_s: float | None) -> Metadata:
     neurons = {name: NIR_RESETS[type(node)] for name, node in graph.nodes.items() if type(node) in NEURONS}
     if dt_s is None or not dt_s > 0:
         shortest = min((_shortest_tau(graph.nodes[name]) for name in neurons), default=np.inf)
-        example = f"{shortest / 10:.1g}" if np.isfinite(shortest) else "1e-3"
+        example = f"{shortest / 10:.1g}" if np.isfinite(shortest) else "1"
         raise NirError(
             "the file does not say its time step" if dt_s is None else f"dt={dt_s:g} is not positive",
             where=str(path),
             why="NIR is continuous in time; hardware needs the step in seconds the network was trained with "
-            f"(snnTorch exports with 1e-4; the shortest time constant here is {shortest:g} s)",
+            f"({_dt_advice(shortest)})",
             next_command=f"deploy {path} dt={example} ...",
         )
     silent = [name for name, reset in neurons.items() if reset.kind is ResetKind.NONE]
@@ -90,9 +115,26 @@ def _assumed(graph: nir.NIRGraph, path: Path, dt_s: float | None) -> Metadata:
             "the file has no lightning_neuro metadata: resets act at once and to v_reset, as NIR's equations say",
             f"read-out assumed: {readout.value}",
             f"dt = {dt_s:g} s was given by hand",
+            *(f"the edge {pre} -> {post} closes a loop: one step of delay" for pre, post in _closing(graph, dt_s)),
         ),
         tool="foreign",
     )
+
+
+def _dt_advice(shortest: float) -> str:
+    if np.isfinite(shortest):
+        return f"snnTorch exports with 1e-4; the shortest time constant here is {shortest:g} s"
+    return "integrate-and-fire neurons with r = 1 count time in steps: dt=1"
+
+
+def _closing(graph: nir.NIRGraph, dt_s: float) -> list[Edge]:
+    inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    delays = {
+        name
+        for name, node in graph.nodes.items()
+        if isinstance(node, nir.Delay) and (delay_steps(name, node, dt_s) > 0).all()
+    }
+    return sorted(closing_edges(graph.nodes, graph.edges, start=inputs[0] if inputs else "", delays=delays))
 
 
 def _shortest_tau(node: nir.NIRNode) -> float:

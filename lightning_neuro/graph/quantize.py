@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.connections import drive_of, input_size, with_weight
 from lightning_neuro.graph.fixed import Format, leak_constants, round_half_even, to_raw
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
-    Dense,
     FirstSpike,
     HardwareGraph,
     Leak,
@@ -165,7 +165,10 @@ def _needed_range(
         return HEADROOM * threshold, LEAST_HEADROOM * threshold
     if calibrated is not None:
         return 1.25 * calibrated, 1.25 * calibrated
-    per_step = sum((np.abs(p.connection.weight.real).sum(axis=1) for p in incoming), np.abs(population.bias.real))
+    per_step = sum(
+        (_drive_of_all(p, np.abs(p.connection.weight.real)) for p in incoming),
+        np.sum([np.abs(b) for b in _biases(population)], axis=0),
+    )
     gain = _integration_gain(neuron.leak_mem.beta, steps)
     if isinstance(neuron, CubaLif):
         gain = gain * _integration_gain(neuron.leak_syn.beta, steps)
@@ -181,9 +184,18 @@ def _integration_gain(beta: NDArray[np.float64], steps: int | None) -> NDArray[n
 
 def _round_projection(projection: Projection, format: Format) -> Projection:
     raw = to_raw(projection.connection.weight.real, format)
-    return dataclasses.replace(
-        projection, connection=Dense(weight=Values(real=raw * format.lsb, raw=raw, format=format))
-    )
+    rounded = Values(real=raw * format.lsb, raw=raw, format=format)
+    return dataclasses.replace(projection, connection=with_weight(projection.connection, rounded))
+
+
+def _drive_of_all(projection: Projection, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Drive [post] when every input line spikes, with the given weights in place of the projection's."""
+    lines = np.ones((1, input_size(projection.connection)))
+    return drive_of(projection.connection, weight, lines)[0]
+
+
+def _biases(population: Population) -> list[NDArray[np.float64]]:
+    return [population.bias.real, *(late.values.real for late in population.late_biases)]
 
 
 def _round_population(
@@ -192,7 +204,12 @@ def _round_population(
     weight_format, state_format = formats.weight, formats.state
     # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
-    bias = round_half_even(population.bias.real / weight_format.lsb) << guard
+    def whole(values: Values) -> Values:
+        raw = round_half_even(values.real / weight_format.lsb) << guard
+        return Values(real=raw * state_format.lsb, raw=raw, format=Format(bits=32, lsb=state_format.lsb))
+
+    bias = whole(population.bias)
+    late = tuple(dataclasses.replace(x, values=whole(x.values)) for x in population.late_biases)
     neuron = population.neuron
     assert not isinstance(neuron, FirstSpike)
     constants = {
@@ -202,7 +219,8 @@ def _round_population(
     }
     if isinstance(neuron, CubaLif):
         constants["leak_syn"] = _round_leak(neuron.leak_syn, leak_bits)
-        bits = current_bits(incoming, bias, guard, constants["leak_syn"])
+        raw_biases = [bias.integers(), *(x.values.integers() for x in late)]
+        bits = current_bits(incoming, raw_biases, guard, constants["leak_syn"])
         rounded: Lif | CubaLif = dataclasses.replace(
             neuron, **constants, current_format=Format(bits=bits, lsb=state_format.lsb)
         )
@@ -211,7 +229,8 @@ def _round_population(
     return dataclasses.replace(
         population,
         neuron=rounded,
-        bias=Values(real=bias * state_format.lsb, raw=bias, format=Format(bits=32, lsb=state_format.lsb)),
+        bias=bias,
+        late_biases=late,
         state_format=state_format,
     )
 
@@ -225,19 +244,19 @@ def _round_leak(leak: Leak, leak_bits: int) -> Leak:
     return Leak(beta=leak.beta, multiplier=frozen(multiplier, np.int64), shift=shift)
 
 
-def current_bits(incoming: list[Projection], bias: NDArray[np.int64], guard: int, leak_syn: Leak) -> int:
+def current_bits(incoming: list[Projection], biases: list[NDArray[np.int64]], guard: int, leak_syn: Leak) -> int:
     """Width that holds every reachable synaptic current exactly.
 
     With drive at most X per step and leak floor(i L / 2**d), |i| never exceeds ``(X + 1) 2**d / L``: beyond it
     a step loses at least as much as it gains. Without leak the current is unbounded, and a width is refused.
     """
-    positive = np.maximum(bias, 0).astype(np.float64)
-    negative = np.maximum(-bias, 0).astype(np.float64)
+    positive = np.sum([np.maximum(b, 0) for b in biases], axis=0).astype(np.float64)
+    negative = np.sum([np.maximum(-b, 0) for b in biases], axis=0).astype(np.float64)
     for projection in incoming:
-        raw = projection.connection.weight.integers() << guard
+        raw = (projection.connection.weight.integers() << guard).astype(np.float64)
         positive, negative = (
-            positive + np.maximum(raw, 0).sum(axis=1),
-            negative + np.maximum(-raw, 0).sum(axis=1),
+            positive + _drive_of_all(projection, np.maximum(raw, 0)),
+            negative + _drive_of_all(projection, np.maximum(-raw, 0)),
         )
     multiplier, shift = leak_syn.integers()
     if (multiplier <= 0).any():

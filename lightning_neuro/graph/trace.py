@@ -17,7 +17,14 @@ from torch import Tensor, nn
 from lightning_neuro.errors import NirError
 
 # Layers that do nothing in evaluation mode, or only reshape.
-TRANSPARENT: tuple[type[nn.Module], ...] = (nn.Identity, nn.Dropout, nn.Flatten)
+TRANSPARENT: tuple[type[nn.Module], ...] = (
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.AlphaDropout,
+    nn.Flatten,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +34,7 @@ class Layer:
     Args:
         name: module path, dots replaced, as a NIR node name.
         module: the layer.
-        inputs: first argument, time first: [step, sample, n].
+        inputs: first argument, time first: [step, sample, n], or [step, sample, channel, axis...].
         outputs: first result (spikes of a neuron layer), time first.
         membranes: last result where it has the shape of the first, time first; None when not returned.
     """
@@ -113,7 +120,8 @@ def _refuse_strangers(strangers: dict[str, str]) -> None:
         raise NirError(
             f"layer(s) that cannot be exported: {listed}",
             where="the traced network",
-            why="fully connected layers and LIF neurons of lightning_neuro, snnTorch and Norse are supported",
+            why="Linear, Conv1d, Conv2d, AvgPool2d, LPPool2d, BatchNorm, Flatten, Dropout and the neurons of "
+            "lightning_neuro, snnTorch and Norse are supported",
             next_command="replace the layer, or move it outside forward()",
         )
 
@@ -121,6 +129,7 @@ def _refuse_strangers(strangers: dict[str, str]) -> None:
 def _layers(known: dict[str, nn.Module], calls: dict[str, _Calls], neurons: tuple[type, ...]) -> tuple[Layer, ...]:
     steps = max((len(c.outputs) for c in calls.values()), default=0)
     whole = [calls[n].outputs[0] for n in calls if _kind(known[n], neurons) and calls[n].outputs[0].ndim == 3]
+    whole = whole if steps == 1 else []
     if (not whole and steps == 0) or not any(_kind(known[n], neurons) for n in calls):
         raise NirError(
             "no neuron layer ran",
@@ -133,32 +142,32 @@ def _layers(known: dict[str, nn.Module], calls: dict[str, _Calls], neurons: tupl
         Layer(
             name=name.replace(".", "_"),
             module=known[name],
-            inputs=_time_first(call.inputs, steps, name),
-            outputs=_time_first(call.outputs, steps, name),
-            membranes=_time_first(call.membranes, steps, name) if call.membranes else None,
+            inputs=_time_first(call.inputs, steps, name, bool(whole)),
+            outputs=_time_first(call.outputs, steps, name, bool(whole)),
+            membranes=_time_first(call.membranes, steps, name, bool(whole)) if call.membranes else None,
         )
         for name, call in calls.items()
     )
 
 
-def _time_first(tensors: list[Tensor], steps: int, name: str) -> Tensor:
-    """Bring the values of all calls of a layer to [step, sample, n]."""
-    if len(tensors) == steps and tensors[0].ndim <= 2:
+def _time_first(tensors: list[Tensor], steps: int, name: str, whole: bool) -> Tensor:
+    """Bring the values of all calls of a layer to [step, sample, n] or [step, sample, channel, axis...]."""
+    if not whole and len(tensors) == steps:
         stacked = torch.stack(tensors)
-        return stacked if stacked.ndim == 3 else stacked.unsqueeze(1)
-    if len(tensors) == 1 and tensors[0].ndim == 3:
+        return stacked if stacked.ndim >= 3 else stacked.unsqueeze(1)
+    if whole and len(tensors) == 1 and tensors[0].ndim == 3:
         only = tensors[0]
         return only if len(only) == steps else only.transpose(0, 1)
     raise NirError(
         f"layer {name!r} ran {len(tensors)} times on tensors of shape {tuple(tensors[0].shape)}, steps are {steps}",
         where="the traced network",
         why="a layer runs once per step on [sample, n], or once on a whole sequence [step, sample, n]",
-        next_command="flatten images before the first layer; call every layer once per step",
+        next_command="call every layer once per step; convolutions on [sample, channel, height, width]",
     )
 
 
 def as_raster(values: Tensor) -> NDArray[Any]:
-    """[step, sample, n] tensor to a [sample, step, n] array: uint8 when all values are 0 or 1, else float32."""
-    array = values.transpose(0, 1).float().cpu().numpy()
+    """[step, sample, ...] tensor to a [sample, step, n] array: uint8 when all values are 0 or 1, else float32."""
+    array = values.transpose(0, 1).flatten(2).float().cpu().numpy()
     binary = bool(((array == 0) | (array == 1)).all())
     return np.ascontiguousarray(array, dtype=np.uint8 if binary else np.float32)

@@ -195,7 +195,7 @@ def test_ties_are_excused_only_at_the_threshold() -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (nn.BatchNorm1d(30), "BatchNorm1d"),
+        (nn.LayerNorm(30), "LayerNorm"),
         (nn.ReLU(), "ReLU"),
         (snntorch.Leaky(beta=0.9, inhibition=True), "inhibition"),
         (snntorch.Leaky(beta=0.9, graded_spikes_factor=2.0), "graded_spikes_factor"),

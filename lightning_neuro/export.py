@@ -1,0 +1,160 @@
+"""``lightning-neuro export PATH out=FILE profile=NAME``: a trained network as NIR, for us or for another tool."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nir
+from hydra import compose, initialize_config_module
+
+from lightning_neuro.checkpoint import NetworkRecord
+from lightning_neuro.config import explain_errors
+from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.errors import ConfigError, NirError
+from lightning_neuro.graph import golden
+from lightning_neuro.graph.compare import Comparison, compare_run
+from lightning_neuro.graph.digest import graph_sha256
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.graph.nir_hdf5 import write_graph
+from lightning_neuro.graph.profiles import PROFILES, profile_named, write_profile
+from lightning_neuro.source import load_source, test_inputs
+
+USAGE = f"""\
+Write a trained network as a NIR file and prove it:  lightning-neuro export PATH [key=value ...]
+
+  PATH            a checkpoint (.ckpt) or a NIR file (.nir)
+  out=            file to write; default beside PATH, with its name
+  profile=        for the reader of another tool: {", ".join(PROFILES)}
+                  without it: NIR with dt, resets and read-out in its metadata
+  dt=             step in seconds, for a .nir file without metadata
+  samples=64      inputs on which the spikes of the written file are compared
+
+Exit code: 0 written and proved, 2 refused.
+Example: lightning-neuro export outputs/latest/best.ckpt out=lif.nir profile=norse
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedFile:
+    """A written file.
+
+    Args:
+        path: where.
+        comparison: spikes of the file against those of the network.
+        notes: sentences for the person who reads the file with another tool.
+    """
+
+    path: Path
+    comparison: Comparison
+    notes: tuple[str, ...]
+
+
+def export(path: Path, *, out: Path | None, profile: str | None, dt_s: float | None, samples: int) -> ExportedFile:
+    """Write the network of a checkpoint or NIR file as NIR; the file appears only when its spikes are the same.
+
+    Args:
+        path: ``.ckpt`` or ``.nir`` file.
+        out: file to write; None means beside ``path`` with its name (and the profile's).
+        profile: reader to write for; None writes plain NIR with metadata.
+        dt_s: step in seconds, for a NIR file without metadata.
+        samples: inputs to compare on.
+
+    Raises:
+        NeuroError: the source is refused, the profile cannot say the network, or a spike differs.
+    """
+    if profile is not None:
+        profile_named(profile)
+    record = load_source(path, dt_s=dt_s).record
+    graph = lower(record.graph, record.metadata)
+    inputs, notes = test_inputs(record, graph, samples)
+    target = out or path.with_suffix(f".{profile}.nir" if profile else ".nir")
+    if target.resolve() == path.resolve():
+        raise ConfigError(
+            f"out={target} is the file that is exported",
+            where="out",
+            why="it would be overwritten",
+            next_command="out=OTHER.nir",
+        )
+    temporary = target.with_name(f".{target.name}.partial")
+    try:
+        if profile is None:
+            comparison = _write_plain(record, graph, temporary, inputs)
+        else:
+            comparison = write_profile(graph, profile, temporary, inputs.spikes)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise NirError(
+            "the NIR file could not be written",
+            where=str(target),
+            why=str(error),
+            next_command="free some disk space or choose another folder (out=)",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    more = (f"for {PROFILES[profile].reader}: {PROFILES[profile].notes}",) if profile else ()
+    return ExportedFile(path=target, comparison=comparison, notes=(*record.metadata.assumptions, *notes, *more))
+
+
+def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs: SpikeSet) -> Comparison:
+    nodes, edges = record.graph.nodes, record.graph.edges
+    write_graph(path, nir.NIRGraph(nodes=nodes, edges=edges, metadata=record.metadata.to_dict(), type_check=False))
+    again = lower(*read_nir(path, dt_s=None))
+    if graph_sha256(again) != graph_sha256(graph):
+        raise NirError(
+            "the written file holds another network",
+            where=str(path),
+            why="a value did not survive writing and reading",
+            next_command="report the network",
+        )
+    spikes = golden.run(graph, inputs.spikes, arithmetic="real", record=True).spikes
+    return compare_run(again, inputs.spikes, spikes, {})
+
+
+def export_main(arguments: Sequence[str]) -> None:
+    """Entry point of ``lightning-neuro export``."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        sys.exit(0 if arguments else 2)
+    with explain_errors():
+        path, *overrides = arguments
+        if not path.endswith((".ckpt", ".nir")) or path.startswith(("out=", "profile=", "dt=", "samples=")):
+            raise ConfigError(
+                f"the first argument {path!r} is not a .ckpt or .nir file",
+                where="command line",
+                why="export takes the file first, overrides after it",
+                next_command="lightning-neuro export outputs/latest/best.ckpt out=network.nir",
+            )
+        with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
+            cfg = compose("export", overrides=list(overrides))
+        _check(cfg.dt, cfg.samples)
+        done = export(
+            Path(path),
+            out=None if cfg.out is None else Path(str(cfg.out)),
+            profile=None if cfg.profile is None else str(cfg.profile),
+            dt_s=None if cfg.dt is None else float(cfg.dt),
+            samples=cfg.samples,
+        )
+        print(f"wrote {done.path}: {done.comparison}")
+        for note in done.notes:
+            print(f"  {note}")
+
+
+def _check(dt: object, samples: object) -> None:
+    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < float("inf")
+    for key, value, fine, example in (
+        ("dt", dt, dt is None or number, "dt=1e-3"),
+        ("samples", samples, isinstance(samples, int) and not isinstance(samples, bool), "samples=64"),
+    ):
+        if not fine:
+            raise ConfigError(
+                f"{key}={value!r} is not possible",
+                where=key,
+                why="the value has the wrong type or sign",
+                next_command=example,
+            )
