@@ -13,7 +13,7 @@ from lightning_neuro.report.model import Check, Outcome, PopulationSummary, Repo
 VERDICTS: Mapping[Outcome, str] = {
     Outcome.PASSED: "PASSED",
     Outcome.FAILED: "FAILED",
-    Outcome.SKIPPED: "NOT PROVED",
+    Outcome.SKIPPED: "INCOMPLETE",
 }
 ABSENT = "\N{EN DASH}"
 _PREFIXES: Mapping[int, str] = {-3: "n", -2: "\N{MICRO SIGN}", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
@@ -72,10 +72,10 @@ def accuracy_rows(report: Report) -> tuple[AccuracyRow, ...]:
 
 
 def verdict(report: Report) -> Outcome:
-    """Judge the whole report; SKIPPED stands for a report in which nothing passed and nothing failed."""
-    if report.ok:
-        return Outcome.PASSED
-    return Outcome.FAILED if report.count(Outcome.FAILED) else Outcome.SKIPPED
+    """Judge the whole report; SKIPPED stands for a report without a failure in which something was not proved."""
+    if report.count(Outcome.FAILED):
+        return Outcome.FAILED
+    return Outcome.PASSED if report.ok and not report.count(Outcome.SKIPPED) else Outcome.SKIPPED
 
 
 def tally(report: Report) -> str:
