@@ -33,7 +33,7 @@ end entity;
 
 architecture rtl of layer is
   constant L         : layer_t := LAYERS(INDEX);
-  constant DEPTH     : positive := (L.inputs + L.bias_rows) * L.groups;
+  constant DEPTH     : positive := (L.inputs + L.feedback_rows + L.bias_rows + L.late_bias_rows) * L.groups;
   constant ROW_WIDTH : positive := L.lanes * L.weight_bits;
   constant SLICE     : positive := slice_bits(DEPTH, ROW_WIDTH);
 
@@ -42,13 +42,20 @@ architecture rtl of layer is
   signal address     : unsigned(index_bits(DEPTH) - 1 downto 0);
   signal weights     : std_logic_vector(ROW_WIDTH - 1 downto 0);
   signal settled, last_group, last_step, done   : std_logic;
+  signal own_valid, own_taken, own_held, own_idle : std_logic;
+  signal own_address : unsigned(index_bits(L.neurons) - 1 downto 0);
+  signal sent_valid, sent_tick : std_logic;
+  signal sent_address : unsigned(index_bits(L.neurons) - 1 downto 0);
   signal write, add, add_n, synapse_add_n       : std_logic;
 begin
 
   control : entity work.sequencer
     generic map (
       INPUTS         => L.inputs,
+      NEURONS        => L.neurons,
+      FEEDBACK_ROWS  => L.feedback_rows,
       BIAS_ROWS      => L.bias_rows,
+      LATE_BIAS_ROWS => L.late_bias_rows,
       GROUPS         => L.groups,
       CURRENT_BASED  => L.current_based,
       UNWINDS        => L.reset_kind = RESET_ZERO and L.reset_delay = 1,
@@ -63,6 +70,11 @@ begin
       in_tick     => in_tick,
       in_last     => in_last,
       in_address  => in_address,
+      own_valid   => own_valid,
+      own_address => own_address,
+      own_taken   => own_taken,
+      own_held    => own_held,
+      own_idle    => own_idle,
       address     => address,
       operation   => operation,
       group_index => group_index,
@@ -213,12 +225,41 @@ begin
         last_step   => last_step,
         spikes      => spikes,
         done        => done,
-        out_valid   => out_valid,
+        out_valid   => sent_valid,
         out_ready   => out_ready,
-        out_tick    => out_tick,
+        out_tick    => sent_tick,
         out_last    => out_last,
-        out_address => out_address
+        out_address => sent_address
       );
+    out_valid   <= sent_valid;
+    out_tick    <= sent_tick;
+    out_address <= sent_address;
+  end generate;
+
+  -- What leaves as an event comes back in the next step; the spikes of a sample's last step are forgotten.
+  recurrent : if L.feedback_rows > 0 generate
+    signal store : std_logic;
+  begin
+    store <= sent_valid and out_ready and not (sent_tick or last_step);
+    own_spikes : entity work.spike_feedback
+      generic map (
+        NEURONS => L.neurons
+      )
+      port map (
+        clk           => clk,
+        rst           => rst,
+        store         => store,
+        store_address => sent_address,
+        held          => own_held,
+        taken         => own_taken,
+        valid         => own_valid,
+        address       => own_address,
+        idle          => own_idle
+      );
+  else generate
+    own_valid   <= '0';
+    own_address <= (own_address'range => '0');
+    own_idle    <= '1';
   end generate;
 
 end architecture;
