@@ -118,8 +118,10 @@ def synapses(graph: HardwareGraph, population: Population) -> Synapses:
 
 def late_bias(population: Population) -> NDArray[np.int64]:
     """Bias of all delayed branches, in membrane LSBs, shape [neurons]; they begin together, in step 1."""
-    biases = [late.values.integers() for late in population.late_biases]
-    return np.sum(biases, axis=0, dtype=np.int64) if biases else np.zeros(population.size, np.int64)
+    total = np.zeros(population.size, np.int64)
+    for late in population.late_biases:
+        total += late.values.integers()
+    return total
 
 
 def plan_layer(population: Population, into: Synapses, lanes: int, emits: bool) -> LayerPlan:
