@@ -20,7 +20,6 @@ from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, 
 from lightning_neuro.targets.fpga.plan import (
     MEMBRANE_READOUTS,
     bias_row_count,
-    emits_membranes,
     late_bias,
     plan_network,
     synapses,
@@ -163,19 +162,6 @@ def late_bias_onset(graph: HardwareGraph) -> Iterator[Violation]:
                 )
 
 
-def recurrent_spikes(graph: HardwareGraph) -> Iterator[Violation]:
-    """A recurrent layer sends spikes; what comes back to it are the events that left."""
-    for population in graph.populations:
-        if emits_membranes(graph, population) and any(p.pre == population.name for p in graph.into(population.name)):
-            yield Violation(
-                where=population.name,
-                what="recurrent read-out",
-                needed=f"membranes ({graph.readout.value})",
-                available="spikes",
-                remedy=f"model.readout={ReadoutKind.SPIKE_COUNT.value}   (retrain)",
-            )
-
-
 def dense(graph: HardwareGraph) -> Iterator[Violation]:
     """All-to-all projections only."""
     for projection in graph.projections:
@@ -256,7 +242,6 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
     depth,
     chain,
     late_bias_onset,
-    recurrent_spikes,
     dense,
     binary_input,
     neuron_kind,

@@ -116,17 +116,14 @@ def draw_recurrence(
 
 
 def make_recurrent(rng: np.random.Generator, graph: HardwareGraph) -> HardwareGraph:
-    """Give most layers that send spikes a loop, and one of them for certain; a lone membrane read-out sends spikes."""
-    silent = graph.populations[-1].neuron.reset.kind is ResetKind.NONE
-    membrane = graph.readout is ReadoutKind.MEMBRANE_MAX and (silent or len(graph.populations) > 1)
-    spiking = [p.name for p in graph.populations[: len(graph.populations) - membrane]]
-    loops = {name for name in spiking if rng.random() < 0.7} | set(spiking[:1])
+    """Give most layers a loop, and the first one for certain."""
+    loops = {p.name for p in graph.populations if rng.random() < 0.7} | {graph.populations[0].name}
     drawn = [draw_recurrence(rng, p, graph.into(p.name)[0], p.name in loops) for p in graph.populations]
     return dataclasses.replace(
         graph,
         populations=tuple(population for population, _ in drawn),
         projections=tuple(projection for _, incoming in drawn for projection in incoming),
-        readout=ReadoutKind.MEMBRANE_MAX if membrane else ReadoutKind.SPIKE_COUNT,
+        readout=ReadoutKind.MEMBRANE_LAST if rng.random() < 0.3 else graph.readout,
     )
 
 

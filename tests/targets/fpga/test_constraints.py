@@ -104,12 +104,6 @@ def test_recurrent_weights_in_another_unit_are_refused(small_graph: HardwareGrap
     assert found(graph) == [("hidden -> hidden (delay 1)", "weight format")]
 
 
-def test_recurrent_membrane_read_out_is_refused(small_graph: HardwareGraph) -> None:
-    graph = connect(small_graph, "output", "output", 1)
-    graph = dataclasses.replace(graph, readout=ReadoutKind.MEMBRANE_MAX)
-    assert found(graph) == [("output", "recurrent read-out")]
-
-
 @pytest.mark.parametrize(("onset", "expected"), [(1, []), (2, [("hidden", "late bias")])])
 def test_a_bias_may_start_one_step_late(
     small_graph: HardwareGraph, onset: int, expected: list[tuple[str, str]]

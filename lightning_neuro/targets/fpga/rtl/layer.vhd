@@ -44,7 +44,7 @@ architecture rtl of layer is
   signal settled, last_group, last_step, done   : std_logic;
   signal own_valid, own_taken, own_held, own_idle : std_logic;
   signal own_address : unsigned(index_bits(L.neurons) - 1 downto 0);
-  signal sent_valid, sent_tick : std_logic;
+  signal sent_valid, sent_ready, sent_tick, sent_last, spikes_done, membranes_done : std_logic;
   signal sent_address : unsigned(index_bits(L.neurons) - 1 downto 0);
   signal write, add, add_n, synapse_add_n       : std_logic;
 begin
@@ -188,6 +188,29 @@ begin
   spikes_valid    <= operation.settle;
   membranes_valid <= settled;
 
+  -- Events for the output or, where membranes leave the layer, for the layer itself.
+  events : if L.feedback_rows > 0 or not L.emits_membranes generate
+    scanner : entity work.spike_scanner
+      generic map (
+        NEURONS => L.neurons,
+        LANES   => L.lanes
+      )
+      port map (
+        clk         => clk,
+        rst         => rst,
+        load        => operation.settle,
+        last_group  => last_group,
+        last_step   => last_step,
+        spikes      => spikes,
+        done        => spikes_done,
+        out_valid   => sent_valid,
+        out_ready   => sent_ready,
+        out_tick    => sent_tick,
+        out_last    => sent_last,
+        out_address => sent_address
+      );
+  end generate;
+
   output : if L.emits_membranes generate
     values : entity work.membrane_output
       generic map (
@@ -202,7 +225,7 @@ begin
         last_group  => last_group,
         last_step   => last_step,
         membranes   => membranes,
-        done        => done,
+        done        => membranes_done,
         out_valid   => out_valid,
         out_ready   => out_ready,
         out_tick    => out_tick,
@@ -210,37 +233,38 @@ begin
         out_address => out_address,
         out_value   => out_value
       );
+    sent_ready <= '1';
+
+    -- A group is finished when both of its ways are.
+    both : if L.feedback_rows > 0 generate
+      signal spikes_were, membranes_were : std_logic;
+    begin
+      done <= (spikes_done or spikes_were) and (membranes_done or membranes_were);
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          spikes_were    <= (spikes_done or spikes_were) and not (done or rst);
+          membranes_were <= (membranes_done or membranes_were) and not (done or rst);
+        end if;
+      end process;
+    else generate
+      done <= membranes_done;
+    end generate;
   else generate
-    out_value <= (L.state_bits - 1 downto 0 => '0');
-    events : entity work.spike_scanner
-      generic map (
-        NEURONS => L.neurons,
-        LANES   => L.lanes
-      )
-      port map (
-        clk         => clk,
-        rst         => rst,
-        load        => operation.settle,
-        last_group  => last_group,
-        last_step   => last_step,
-        spikes      => spikes,
-        done        => done,
-        out_valid   => sent_valid,
-        out_ready   => out_ready,
-        out_tick    => sent_tick,
-        out_last    => out_last,
-        out_address => sent_address
-      );
+    done        <= spikes_done;
+    sent_ready  <= out_ready;
     out_valid   <= sent_valid;
     out_tick    <= sent_tick;
+    out_last    <= sent_last;
     out_address <= sent_address;
+    out_value   <= (L.state_bits - 1 downto 0 => '0');
   end generate;
 
-  -- What leaves as an event comes back in the next step; the spikes of a sample's last step are forgotten.
+  -- Every event comes back in the next step; the spikes of a sample's last step are forgotten.
   recurrent : if L.feedback_rows > 0 generate
     signal store : std_logic;
   begin
-    store <= sent_valid and out_ready and not (sent_tick or last_step);
+    store <= sent_valid and sent_ready and not (sent_tick or last_step);
     own_spikes : entity work.spike_feedback
       generic map (
         NEURONS => L.neurons
