@@ -11,12 +11,19 @@ from lightning_neuro.graph.hardware_graph import (
     HardwareGraph,
     Lif,
     Population,
+    Projection,
     ReadoutKind,
     ResetKind,
     TimeBase,
 )
 from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
-from lightning_neuro.targets.fpga.plan import MEMBRANE_READOUTS, bias_row_count, plan_network
+from lightning_neuro.targets.fpga.plan import (
+    MEMBRANE_READOUTS,
+    bias_row_count,
+    late_bias,
+    plan_network,
+    synapses,
+)
 
 NEURON_KINDS = (Lif, CubaLif)
 WEIGHT_BITS = range(2, 17)
@@ -52,14 +59,15 @@ def check_graph(graph: HardwareGraph, lanes: Lanes) -> tuple[Violation, ...]:
 
 def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
     """Inputs and neurons of every layer of a chain."""
-    sizes = {graph.input.name: graph.input.size} | {p.name: p.size for p in graph.populations}
+    before = (graph.input.size, *(p.size for p in graph.populations))
     return tuple(
         LayerSize(
-            inputs=sizes[graph.into(p.name)[0].pre] if graph.into(p.name) else 1,
+            inputs=inputs,
             neurons=p.size,
             activity=HIDDEN_ACTIVITY if k else INPUT_ACTIVITY,
+            recurrent=any(projection.pre == p.name for projection in graph.into(p.name)),
         )
-        for k, p in enumerate(graph.populations)
+        for k, (inputs, p) in enumerate(zip(before, graph.populations, strict=False))
     )
 
 
@@ -86,20 +94,24 @@ def depth(graph: HardwareGraph) -> Iterator[Violation]:
 
 
 def chain(graph: HardwareGraph) -> Iterator[Violation]:
-    """Every population is fed by the one before it, and by nothing else."""
-    before = graph.input.name
+    """Every population is fed by the one before it, and by nothing else but itself."""
+    before, seen = graph.input.name, {graph.input.name}
     for population in graph.populations:
         incoming = graph.into(population.name)
-        feeds = ", ".join(f"{p.pre} (delay {p.delay})" for p in incoming) or "nothing"
-        if [(p.pre, p.delay) for p in incoming] != [(before, 0)]:
-            yield Violation(
-                where=population.name,
-                what="inputs",
-                needed=feeds,
-                available=f"{before} alone, without delay",
-                remedy="use a feed-forward chain of layers   (train again)",
-            )
+        for projection in incoming:
+            yield from _source(projection, before, seen)
+        for feeds, least in ((before, 1), (population.name, 0)):
+            count = sum(p.pre == feeds for p in incoming)
+            if not least <= count <= 1:
+                yield Violation(
+                    where=population.name,
+                    what="inputs",
+                    needed=f"{count} projections from {feeds}",
+                    available="one" if least else "one at most",
+                    remedy="use a chain of layers, and add parallel weights up   (train again)",
+                )
         before = population.name
+        seen.add(before)
     if graph.populations and graph.output != graph.populations[-1].name:
         yield Violation(
             where=graph.output,
@@ -108,6 +120,46 @@ def chain(graph: HardwareGraph) -> Iterator[Violation]:
             available=f"the last layer, {before}",
             remedy="remove the layers behind the output   (train again)",
         )
+
+
+def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Violation]:
+    """Where spikes may come from, and when: the layer before at once, the layer itself one step later."""
+    kinds = {
+        before: ("delay", 0, "no delay between layers", "remove the delay between layers   (train again)"),
+        projection.post: (
+            "recurrent delay",
+            1,
+            "1 step from a layer to itself",
+            "use a recurrent delay of one step   (train again)",
+        ),
+    }
+    if projection.pre in kinds:
+        what, delay, available, remedy = kinds[projection.pre]
+        if projection.delay != delay:
+            needed = f"{projection.delay} step{'s' * (projection.delay != 1)}"
+            yield Violation(where=projection.name, what=what, needed=needed, available=available, remedy=remedy)
+        return
+    yield Violation(
+        where=projection.name,
+        what="skip connection" if projection.pre in seen else "feedback between layers",
+        needed=f"spikes of {projection.pre}",
+        available=f"{before} (the layer before) and {projection.post} itself",
+        remedy="use a chain of layers, each recurrent in itself at most   (train again)",
+    )
+
+
+def late_bias_onset(graph: HardwareGraph) -> Iterator[Violation]:
+    """A bias behind a delay starts one step late or not at all."""
+    for population in graph.populations:
+        for late in population.late_biases:
+            if late.onset != 1:
+                yield Violation(
+                    where=population.name,
+                    what="late bias",
+                    needed=f"from step {late.onset} on",
+                    available="from step 0 or 1 on",
+                    remedy="use a delay of one step, or no bias behind it   (train again)",
+                )
 
 
 def dense(graph: HardwareGraph) -> Iterator[Violation]:
@@ -189,6 +241,7 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
     stepped_time,
     depth,
     chain,
+    late_bias_onset,
     dense,
     binary_input,
     neuron_kind,
@@ -252,12 +305,13 @@ def widths(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
 def counts(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
     """Neurons, fan-in, lanes and weight memory."""
     for size, population, count in zip(layer_sizes(graph), graph.populations, lanes, strict=True):
-        bits = graph.into(population.name)[0].connection.weight.format
+        bits = synapses(graph, population).forward.connection.weight.format
         assert bits is not None
-        memory = size.inputs * -(-size.neurons // count) * count * bits.bits
+        fan_in = size.inputs + (size.neurons if size.recurrent else 0)
+        memory = fan_in * -(-size.neurons // count) * count * bits.bits
         for what, needed, most, remedy in (
             ("neurons", size.neurons, NEURONS_MAX, REMEDY_NETWORK),
-            ("fan-in", size.inputs, FAN_IN_MAX, REMEDY_NETWORK),
+            ("fan-in", fan_in, FAN_IN_MAX, REMEDY_NETWORK),
             ("lanes", count, LANES_MAX, f"target.lanes={LANES_MAX}"),
             ("weight memory bits", memory, MEMORY_BITS_MAX, "quantize.weight_bits=SMALLER"),
         ):
@@ -290,12 +344,12 @@ def _lowest_threshold(population: Population) -> int:
 def bias_rows(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
     """A bias is added as rows of weights, and each row takes time."""
     for population in graph.populations:
-        weight = graph.into(population.name)[0].connection.weight.format
+        weight = synapses(graph, population).forward.connection.weight.format
         state = population.state_format
         assert weight is not None and state is not None
-        raw = population.bias.integers()
-        lsb = round(weight.lsb / state.lsb)
-        if (raw % lsb).any():
+        steady, late = population.bias.integers(), late_bias(population)
+        lsb = max(1, round(weight.lsb / state.lsb))
+        if (steady % lsb).any() or (late % lsb).any():
             yield Violation(
                 where=population.name,
                 what="bias",
@@ -303,7 +357,7 @@ def bias_rows(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]
                 available=f"multiples of {lsb} membrane LSBs",
                 remedy="quantize.weight_bits=LARGER",
             )
-        rows = bias_row_count(raw // lsb, weight)
+        rows = bias_row_count(steady // lsb, weight) + bias_row_count(late // lsb, weight)
         if rows > BIAS_ROWS_MAX:
             yield Violation(
                 where=population.name,
@@ -314,9 +368,28 @@ def bias_rows(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]
             )
 
 
+def weight_formats(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """Recurrent weights lie in the same memory as the others, so they count in the same unit."""
+    for population in graph.populations:
+        into = synapses(graph, population)
+        if into.own is None:
+            continue
+        forward, own = into.forward.connection.weight.format, into.own.connection.weight.format
+        assert forward is not None and own is not None
+        if own != forward:
+            yield Violation(
+                where=into.own.name,
+                what="weight format",
+                needed=f"{own.bits} bit of {own.lsb:.3g}",
+                available=f"{forward.bits} bit of {forward.lsb:.3g}, as the weights from {into.forward.pre}",
+                remedy="quantize both projections with one format",
+            )
+
+
 SIZE_RULES: tuple[Callable[[HardwareGraph, Sequence[int]], Iterator[Violation]], ...] = (
     counts,
     thresholds,
     bias_rows,
+    weight_formats,
     widths,
 )

@@ -21,6 +21,7 @@ RTL_FILES = (
     "synapse.vhd",
     "neuron.vhd",
     "spike_scanner.vhd",
+    "spike_feedback.vhd",
     "membrane_output.vhd",
     "sequencer.vhd",
     "layer.vhd",

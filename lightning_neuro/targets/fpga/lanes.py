@@ -26,11 +26,19 @@ class LayerSize:
         inputs: input lines.
         neurons: neurons.
         activity: share of the inputs assumed active in a step.
+        recurrent: the layer's own spikes are events of its next step.
     """
 
     inputs: int
     neurons: int
     activity: float
+    recurrent: bool = False
+
+    @property
+    def events(self) -> int:
+        """Events assumed per step."""
+        own = self.neurons * HIDDEN_ACTIVITY if self.recurrent else 0.0
+        return round(self.inputs * self.activity + own)
 
 
 def cycles_per_step(size: LayerSize, lanes: int) -> int:
@@ -43,7 +51,7 @@ def cycles_per_step(size: LayerSize, lanes: int) -> int:
     (103, 1633)
     """
     groups = -(-size.neurons // lanes)
-    return round(size.inputs * size.activity) * groups + 4 * groups + 1
+    return size.events * groups + 4 * groups + 1
 
 
 def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tuple[int, ...]:

@@ -95,7 +95,9 @@ def _record(index: int, layer: LayerPlan) -> str:
     leak_shift = layer.leak.integers()[1]
     fields: list[tuple[str, object]] = [
         ("inputs", layer.inputs),
+        ("feedback_rows", layer.feedback_rows),
         ("bias_rows", layer.bias_rows),
+        ("late_bias_rows", layer.late_bias_rows),
         ("neurons", layer.neurons),
         ("lanes", layer.lanes),
         ("groups", layer.groups),

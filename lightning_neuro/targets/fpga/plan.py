@@ -31,8 +31,11 @@ class LayerPlan:
     Args:
         name: population.
         inputs, neurons, lanes, groups: sizes; ``groups = ceil(neurons / lanes)``.
-        rows: weights raw [row, neuron]: one row per input line, then the rows of the bias.
+        rows: weights raw [row, neuron]: one row per input line, one per neuron of a recurrent layer, then the
+            rows of the bias and of the late bias.
+        feedback_rows: rows of the layer's own spikes of the step before: its neurons, or 0.
         bias_rows: rows that are added in every step.
+        late_bias_rows: rows that are added in every step but a sample's first.
         weight_bits: width of a weight.
         weight_shift: weight LSB = membrane LSB * 2**weight_shift.
         state_bits: width of the membrane between steps.
@@ -49,7 +52,9 @@ class LayerPlan:
     lanes: int
     groups: int
     rows: NDArray[np.int64]
+    feedback_rows: int
     bias_rows: int
+    late_bias_rows: int
     weight_bits: int
     weight_shift: int
     state_bits: int
@@ -74,14 +79,14 @@ class LayerPlan:
 
 
 def plan_network(graph: HardwareGraph, lanes: Sequence[int]) -> tuple[LayerPlan, ...]:
-    """Plan every layer of a chain of dense layers.
+    """Plan every layer of a chain of dense layers, each of which may also feed itself.
 
     Args:
         graph: quantised graph that keeps the target's constraints.
         lanes: neurons updated per cycle, per layer.
     """
     return tuple(
-        plan_layer(population, graph.into(population.name)[0], count, emits_membranes(graph, population))
+        plan_layer(population, synapses(graph, population), count, emits_membranes(graph, population))
         for population, count in zip(graph.populations, lanes, strict=True)
     )
 
@@ -91,27 +96,61 @@ def emits_membranes(graph: HardwareGraph, population: Population) -> bool:
     return population.name == graph.output and graph.readout in MEMBRANE_READOUTS
 
 
-def plan_layer(population: Population, projection: Projection, lanes: int, emits: bool) -> LayerPlan:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Synapses:
+    """Projections into one population.
+
+    Args:
+        forward: from the layer before, without delay.
+        own: from the population to itself, one step later; None when it is not recurrent.
+    """
+
+    forward: Projection
+    own: Projection | None
+
+
+def synapses(graph: HardwareGraph, population: Population) -> Synapses:
+    """Projections into a population of a graph that keeps the target's constraints."""
+    own = [p for p in graph.into(population.name) if p.pre == population.name]
+    forward = next(p for p in graph.into(population.name) if p.pre != population.name)
+    return Synapses(forward=forward, own=own[0] if own else None)
+
+
+def late_bias(population: Population) -> NDArray[np.int64]:
+    """Bias of all delayed branches, in membrane LSBs, shape [neurons]; they begin together, in step 1."""
+    total = np.zeros(population.size, np.int64)
+    for late in population.late_biases:
+        total += late.values.integers()
+    return total
+
+
+def plan_layer(population: Population, into: Synapses, lanes: int, emits: bool) -> LayerPlan:
     """Plan one layer."""
     neuron, state = population.neuron, population.state_format
-    weight = projection.connection.weight
+    weight = into.forward.connection.weight
     assert isinstance(neuron, Lif | CubaLif) and state is not None and weight.format is not None
-    shift = weight_shift(projection, population)
-    bias = bias_in_rows(population.bias.integers() >> shift, weight.format)
-    rows = np.concatenate([weight.integers().T, bias])
+    shift = weight_shift(into.forward, population)
+    steady, late = population.bias.integers() >> shift, late_bias(population) >> shift
+    bias, added = bias_in_rows(steady, weight.format), bias_in_rows(late, weight.format)
+    weights = weight.integers().T
+    own = into.own.connection.weight.integers().T if into.own is not None else weights[:0]
+    rows = np.concatenate([weights, own, bias, added])
+    reachable = np.concatenate([weights, own]).T
     current = neuron.current_format if isinstance(neuron, CubaLif) else None
     return LayerPlan(
         name=population.name,
-        inputs=weight.integers().shape[1],
+        inputs=len(weights),
         neurons=population.size,
         lanes=lanes,
         groups=-(-population.size // lanes),
         rows=rows,
+        feedback_rows=len(own),
         bias_rows=len(bias),
+        late_bias_rows=len(added),
         weight_bits=weight.format.bits,
         weight_shift=shift,
         state_bits=state.bits,
-        sum_bits=sum_bits(weight.integers(), population.bias.integers() >> shift, shift, state, current),
+        sum_bits=max(sum_bits(reachable, b, shift, state, current) for b in (steady, steady + late)),
         threshold=neuron.threshold.integers(),
         v_reset=neuron.v_reset.integers(),
         leak=neuron.leak_mem,

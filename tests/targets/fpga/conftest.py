@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Proje
         Population(name=name, shape=(n,), neuron=neuron, bias=bias, state_format=state),
         Projection(pre=pre, post=name, connection=Dense(weight=weight), delay=0),
     )
+
+
+def recurrent(graph: HardwareGraph) -> HardwareGraph:
+    """The small graph with a layer "hidden" that feeds itself; weights fixed by formula."""
+    raw = np.arange(36).reshape(6, 6) * 7 % 12 - 4
+    weight = Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25))
+    own = Projection(pre="hidden", post="hidden", connection=Dense(weight=weight), delay=1)
+    return dataclasses.replace(graph, projections=(*graph.projections, own))
 
 
 @pytest.fixture

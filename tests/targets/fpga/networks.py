@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -13,6 +14,7 @@ from lightning_neuro.graph.hardware_graph import (
     Dense,
     HardwareGraph,
     Input,
+    LateBias,
     Leak,
     Lif,
     Population,
@@ -89,11 +91,48 @@ def draw_layer(
     return Population(name=name, shape=(n,), neuron=neuron, bias=values, state_format=state), projection
 
 
-def draw_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors]:
+def draw_recurrence(
+    rng: np.random.Generator, population: Population, forward: Projection, loop: bool
+) -> tuple[Population, list[Projection]]:
+    """The same layer with a late bias at times and, where asked, recurrent weights in the format of the others."""
+    weight, state = forward.connection.weight.format, population.state_format
+    assert weight is not None and state is not None
+    guard, n = round(np.log2(weight.lsb / state.lsb)), population.size
+    late = np.zeros(n, np.int64)
+    if rng.random() < 0.4:
+        late = rng.integers(2 * weight.low, 2 * weight.high + 1, n) << guard
+        values = Values(real=late.astype(float), raw=late, format=Format(bits=32, lsb=1.0))
+        population = dataclasses.replace(population, late_biases=(LateBias(values=values, onset=1),))
+    incoming = [forward]
+    if loop:
+        raw = rng.integers(weight.low, weight.high + 1, (n, n))
+        own = Dense(weight=Values(real=raw * weight.lsb, raw=raw, format=weight))
+        incoming.append(Projection(pre=population.name, post=population.name, connection=own, delay=1))
+    neuron = population.neuron
+    if isinstance(neuron, CubaLif):
+        bits = current_bits(incoming, [population.bias.integers(), late], guard, neuron.leak_syn)
+        neuron = dataclasses.replace(neuron, current_format=Format(bits=bits, lsb=1.0))
+    return dataclasses.replace(population, neuron=neuron), incoming[::-1] if rng.random() < 0.5 else incoming
+
+
+def make_recurrent(rng: np.random.Generator, graph: HardwareGraph) -> HardwareGraph:
+    """Give most layers a loop, and the first one for certain."""
+    loops = {p.name for p in graph.populations if rng.random() < 0.7} | {graph.populations[0].name}
+    drawn = [draw_recurrence(rng, p, graph.into(p.name)[0], p.name in loops) for p in graph.populations]
+    return dataclasses.replace(
+        graph,
+        populations=tuple(population for population, _ in drawn),
+        projections=tuple(projection for _, incoming in drawn for projection in incoming),
+        readout=ReadoutKind.MEMBRANE_LAST if rng.random() < 0.3 else graph.readout,
+    )
+
+
+def draw_network(seed: int, *, recurrent: bool = False) -> tuple[HardwareGraph, tuple[int, ...], TestVectors]:
     """Graph, lanes per layer and test vectors.
 
     Args:
         seed: names the network; a failing test prints it.
+        recurrent: give layers loops and late biases; sizes and forward weights stay the seed's.
     """
     rng = np.random.default_rng(seed)
     sizes = rng.choice([1, 2, 3, 5, 7, 8, 9, 13, 17, 20], size=int(rng.integers(2, 6)))
@@ -120,6 +159,9 @@ def draw_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors
         coding={},
     )
     lanes = tuple(int(rng.integers(1, p.size + 1)) for p in populations)
+    if recurrent:
+        graph = make_recurrent(rng, graph)
+        return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(3, 13)))
     return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(1, 9)))
 
 

@@ -4,17 +4,23 @@ import numpy as np
 import pytest
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
+    Convolution,
+    Dense,
     HardwareGraph,
+    LateBias,
+    Pooled,
     Projection,
     ReadoutKind,
     Reset,
     ResetKind,
     TimeBase,
     Values,
+    Window,
 )
 from lightning_neuro.targets.fpga import constraints
-from tests.targets.fpga.conftest import target
+from tests.targets.fpga.conftest import recurrent, target
 
 
 def change_neuron(graph: HardwareGraph, index: int, **changes: object) -> HardwareGraph:
@@ -40,13 +46,81 @@ def test_direct_coding_is_refused(small_graph: HardwareGraph) -> None:
     assert found(dataclasses.replace(small_graph, coding={"kind": "direct"})) == [("input", "input")]
 
 
-def test_recurrent_delayed_and_second_projections_are_refused(small_graph: HardwareGraph) -> None:
-    loop = Projection(pre="hidden", post="hidden", connection=small_graph.projections[0].connection, delay=1)
-    assert ("hidden", "inputs") in found(dataclasses.replace(small_graph, projections=(*small_graph.projections, loop)))
-    late = dataclasses.replace(small_graph.projections[1], delay=1)
-    assert ("output", "inputs") in found(
-        dataclasses.replace(small_graph, projections=(small_graph.projections[0], late))
-    )
+def connect(graph: HardwareGraph, pre: str, post: str, delay: int) -> HardwareGraph:
+    """The graph with one more projection; its weights would fit."""
+    sizes = {graph.input.name: graph.input.size} | {p.name: p.size for p in graph.populations}
+    raw = np.ones((sizes[post], sizes[pre]), np.int64)
+    weight = Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25))
+    more = Projection(pre=pre, post=post, connection=Dense(weight=weight), delay=delay)
+    return dataclasses.replace(graph, projections=(*graph.projections, more))
+
+
+def test_a_layer_that_feeds_itself_one_step_later_breaks_nothing(small_graph: HardwareGraph) -> None:
+    assert found(connect(connect(small_graph, "hidden", "hidden", 1), "output", "output", 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("pre", "post", "delay", "what"),
+    [
+        ("hidden", "hidden", 2, "recurrent delay"),
+        ("output", "hidden", 1, "feedback between layers"),
+        ("input", "output", 0, "skip connection"),
+        ("input", "output", 1, "skip connection"),
+        ("hidden", "output", 1, "delay"),
+        ("hidden", "output", 0, "inputs"),
+    ],
+)
+def test_other_connections_are_refused_by_name_with_a_remedy(
+    small_graph: HardwareGraph, pre: str, post: str, delay: int, what: str
+) -> None:
+    violations = target().check(connect(small_graph, pre, post, delay))
+    assert what in {v.what for v in violations}
+    assert all("(retrain)" in v.remedy and post in v.where for v in violations)
+
+
+def test_two_loops_of_one_layer_are_refused(small_graph: HardwareGraph) -> None:
+    assert ("hidden", "inputs") in found(connect(recurrent(small_graph), "hidden", "hidden", 1))
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "Pooled"])
+def test_convolution_and_pooling_are_refused_by_name(small_graph: HardwareGraph, kind: str) -> None:
+    weight = small_graph.projections[0].connection.weight
+    window = Window(input_shape=(1, 5), kernel=(1,), stride=(1,), padding=((0, 0),), dilation=(1,))
+    connections = {
+        "Convolution": Convolution(weight=weight, window=window, groups=1),
+        "Pooled": Pooled(pool=window, then=Dense(weight=weight)),
+    }
+    first, *rest = small_graph.projections
+    changed = dataclasses.replace(first, connection=connections[kind])
+    (violation,) = target().check(dataclasses.replace(small_graph, projections=(changed, *rest)))
+    assert (violation.needed, violation.available) == (kind, "Dense") and "fully connected" in violation.remedy
+
+
+def test_recurrent_weights_in_another_unit_are_refused(small_graph: HardwareGraph) -> None:
+    *others, own = recurrent(small_graph).projections
+    raw = own.connection.weight.integers()
+    finer = Dense(weight=Values(real=raw * 0.125, raw=raw, format=Format(bits=4, lsb=0.125)))
+    graph = dataclasses.replace(small_graph, projections=(*others, dataclasses.replace(own, connection=finer)))
+    assert found(graph) == [("hidden -> hidden (delay 1)", "weight format")]
+
+
+@pytest.mark.parametrize(("onset", "expected"), [(1, []), (2, [("hidden", "late bias")])])
+def test_a_bias_may_start_one_step_late(
+    small_graph: HardwareGraph, onset: int, expected: list[tuple[str, str]]
+) -> None:
+    values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
+    first, *rest = small_graph.populations
+    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=onset),))
+    assert found(dataclasses.replace(small_graph, populations=(late, *rest))) == expected
+
+
+def test_own_spikes_count_as_fan_in_and_memory(small_graph: HardwareGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = recurrent(small_graph)
+    monkeypatch.setattr(constraints, "FAN_IN_MAX", 10)
+    assert found(graph) == [("hidden", "fan-in")]
+    monkeypatch.setattr(constraints, "FAN_IN_MAX", 11)
+    monkeypatch.setattr(constraints, "MEMORY_BITS_MAX", 11 * 6 * 4 - 1)
+    assert found(graph) == [("hidden", "weight memory bits")]
 
 
 def test_read_out_in_the_middle_is_refused(small_graph: HardwareGraph) -> None:

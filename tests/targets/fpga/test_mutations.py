@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
-from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, target
+from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, recurrent, target
+from tests.targets.fpga.networks import draw_vectors
 
 
 def flip_first_digit(match: re.Match[str]) -> str:
@@ -99,6 +102,49 @@ def test_changed_package_fails_in_verilog_too(
     mutate(artefact, *MUTATIONS["threshold"][:2])
     check = prove_equivalence(subject_of(small_graph, small_vectors, artefact)).check
     assert check.outcome is Outcome.FAILED and "layer 'hidden'" in check.detail
+
+
+@needs_ghdl
+@pytest.mark.parametrize("row", range(6))
+def test_one_changed_recurrent_weight_is_found(small_graph: HardwareGraph, tmp_path: Path, row: int) -> None:
+    graph = recurrent(small_graph)
+    vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=12)
+    assert vectors.expected.spikes["hidden"][:, :-1].any(axis=(0, 1)).all(), "a neuron that never fires tests nothing"
+    target(lanes=(4, 3)).write(graph, tmp_path, vectors)
+    subject = subject_of(graph, vectors, tmp_path)
+    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
+    mutate(tmp_path, rf'(WEIGHTS_0 [^;]*?\b{5 + row} => x")([0-9a-f])([0-9a-f]*")', flip_first_digit)
+    check = prove_bit_exact(subject).check
+    assert check.outcome is Outcome.FAILED and "layer 'hidden'" in check.detail
+
+
+@needs_ghdl
+@pytest.mark.parametrize(
+    ("file", "correct", "broken", "lanes"),
+    [
+        ("layer.vhd", "not (sent_tick or last_step)", "not sent_tick", (2, 1)),
+        ("sequencer.vhd", "complete  <= own_idle and not pending", "complete  <= own_idle", (6, 1)),
+        ("sequencer.vhd", "complete  <= own_idle and not pending", "complete  <= not pending", (1, 3)),
+        ("spike_feedback.vhd", "not (empty or held)", "not empty", (2, 1)),
+    ],
+)
+def test_broken_feedback_is_found(
+    small_graph: HardwareGraph, tmp_path: Path, file: str, correct: str, broken: str, lanes: tuple[int, int]
+) -> None:
+    """Spikes of a sample's last step stay, spikes come too late, an event is interrupted: each breaks the proof."""
+    graph = recurrent(small_graph)
+    spikes = (np.random.default_rng(4).random((4, 24, 5)) < 0.6).astype(np.uint8)
+    spikes[:2, 1::2] = 0  # steps without input end at once, unless own spikes are waited for
+    expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
+    vectors = TestVectors(spikes=spikes, expected=expected, labels=np.full(4, -1))
+    layers = target(lanes=lanes).plan(graph)
+    target(lanes=lanes).write(graph, tmp_path, vectors)
+    source = tmp_path / "rtl" / file
+    text = source.read_text()
+    assert text.count(correct) == 1
+    source.write_text(text.replace(correct, broken))
+    subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
+    assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
 
 
 @needs_ghdl

@@ -1,14 +1,16 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Values
 from lightning_neuro.targets.fpga.lanes import LayerSize, choose_lanes, cycles_per_step, resolve_lanes
 from lightning_neuro.targets.fpga.package import literal, memory_words, network_package
 from lightning_neuro.targets.fpga.plan import bias_in_rows, bias_row_count, sum_bits
-from tests.targets.fpga.conftest import target
+from tests.targets.fpga.conftest import recurrent, target
 
 MNIST = [LayerSize(inputs=784, neurons=128, activity=0.125), LayerSize(inputs=128, neurons=10, activity=0.25)]
 
@@ -63,6 +65,31 @@ def test_memory_word_is_group_times_rows_plus_row_with_lane_0_rightmost(small_gr
     field = words[group * 5 + row][16 - 4 * (lane + 1) : 16 - 4 * lane]
     assert int(field, 2) == layer.rows[row, group * 4 + lane] % 16
     assert words[5][:8] == "0" * 8  # neurons 6 and 7 do not exist
+
+
+def test_rows_are_inputs_then_own_spikes_then_bias(small_graph: HardwareGraph) -> None:
+    graph = recurrent(small_graph)
+    layer = target(lanes=(4, 3)).plan(graph)[0]
+    assert (layer.inputs, layer.feedback_rows, layer.bias_rows, layer.late_bias_rows) == (5, 6, 0, 0)
+    forward, own = graph.projections[0].connection.weight, graph.projections[-1].connection.weight
+    assert layer.rows.T.tolist() == np.hstack([forward.integers(), own.integers()]).tolist()
+
+
+def test_sum_width_counts_recurrent_weights_and_late_bias(small_graph: HardwareGraph) -> None:
+    plain, graph = target(lanes=1).plan(small_graph)[0], recurrent(small_graph)
+    looped = target(lanes=1).plan(graph)[0]
+    highest = 127 + np.maximum(looped.rows, 0).sum(axis=0).max()
+    assert plain.sum_bits == 9 and looped.sum_bits == int(highest).bit_length() + 1
+    raw = np.full(6, 1000)
+    late = LateBias(values=Values(real=raw * 0.25, raw=raw, format=Format(bits=32, lsb=0.25)), onset=1)
+    first, *rest = graph.populations
+    biased = dataclasses.replace(graph, populations=(dataclasses.replace(first, late_biases=(late,)), *rest))
+    assert target(lanes=1).plan(biased)[0].sum_bits == int(highest + 1000).bit_length() + 1
+
+
+def test_own_spikes_of_a_recurrent_layer_count_as_events() -> None:
+    assert LayerSize(inputs=80, neurons=40, activity=0.125).events == 10
+    assert LayerSize(inputs=80, neurons=40, activity=0.125, recurrent=True).events == 20
 
 
 @given(st.text("01", min_size=1, max_size=600))

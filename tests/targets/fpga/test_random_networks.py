@@ -1,7 +1,8 @@
 """Golden model == GHDL, and == Icarus Verilog on the translation, for networks drawn at random.
 
 Sizes 1 to 20, one to four layers, any number of lanes, 2 to 8-bit weights, 4 to 16-bit membranes, every reset and
-delay, shift, multiplier, no and per-neuron leak, per-neuron thresholds, bias, both synapses, both read-outs.
+delay, shift, multiplier, no and per-neuron leak, per-neuron thresholds, bias, both synapses, both read-outs; the same
+with layers that feed themselves and biases that start one step late.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from tests.targets.fpga.networks import draw_network
 CHUNK = 8
 
 
-def subject_of(seed: int, folder: Path) -> Subject:
-    graph, lanes, vectors = draw_network(seed)
+def subject_of(seed: int, folder: Path, *, recurrent: bool = False) -> Subject:
+    graph, lanes, vectors = draw_network(seed, recurrent=recurrent)
     chosen = target(lanes=lanes)
     assert chosen.check(graph) == (), f"seed {seed}"
     folder.mkdir()
@@ -46,4 +47,22 @@ def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
 def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(subject_of(seed, tmp_path / str(seed)))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(0, 64, CHUNK))
+def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        subject = subject_of(seed, tmp_path / str(seed), recurrent=True)
+        proof = prove_bit_exact(subject)
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+@needs_ghdl
+@needs_icarus
+@pytest.mark.parametrize("first", range(0, 16, CHUNK))
+def test_verilog_translation_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        proof = prove_equivalence(subject_of(seed, tmp_path / str(seed), recurrent=True))
         assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"

@@ -33,7 +33,7 @@ end entity;
 
 architecture rtl of layer is
   constant L         : layer_t := LAYERS(INDEX);
-  constant DEPTH     : positive := (L.inputs + L.bias_rows) * L.groups;
+  constant DEPTH     : positive := (L.inputs + L.feedback_rows + L.bias_rows + L.late_bias_rows) * L.groups;
   constant ROW_WIDTH : positive := L.lanes * L.weight_bits;
   constant SLICE     : positive := slice_bits(DEPTH, ROW_WIDTH);
 
@@ -42,13 +42,20 @@ architecture rtl of layer is
   signal address     : unsigned(index_bits(DEPTH) - 1 downto 0);
   signal weights     : std_logic_vector(ROW_WIDTH - 1 downto 0);
   signal settled, last_group, last_step, done   : std_logic;
+  signal own_valid, own_taken, own_held, own_idle : std_logic;
+  signal own_address : unsigned(index_bits(L.neurons) - 1 downto 0);
+  signal sent_valid, sent_ready, sent_tick, sent_last, spikes_done, membranes_done : std_logic;
+  signal sent_address : unsigned(index_bits(L.neurons) - 1 downto 0);
   signal write, add, add_n, synapse_add_n       : std_logic;
 begin
 
   control : entity work.sequencer
     generic map (
       INPUTS         => L.inputs,
+      NEURONS        => L.neurons,
+      FEEDBACK_ROWS  => L.feedback_rows,
       BIAS_ROWS      => L.bias_rows,
+      LATE_BIAS_ROWS => L.late_bias_rows,
       GROUPS         => L.groups,
       CURRENT_BASED  => L.current_based,
       UNWINDS        => L.reset_kind = RESET_ZERO and L.reset_delay = 1,
@@ -63,6 +70,11 @@ begin
       in_tick     => in_tick,
       in_last     => in_last,
       in_address  => in_address,
+      own_valid   => own_valid,
+      own_address => own_address,
+      own_taken   => own_taken,
+      own_held    => own_held,
+      own_idle    => own_idle,
       address     => address,
       operation   => operation,
       group_index => group_index,
@@ -176,6 +188,29 @@ begin
   spikes_valid    <= operation.settle;
   membranes_valid <= settled;
 
+  -- Events for the output or, where membranes leave the layer, for the layer itself.
+  events : if L.feedback_rows > 0 or not L.emits_membranes generate
+    scanner : entity work.spike_scanner
+      generic map (
+        NEURONS => L.neurons,
+        LANES   => L.lanes
+      )
+      port map (
+        clk         => clk,
+        rst         => rst,
+        load        => operation.settle,
+        last_group  => last_group,
+        last_step   => last_step,
+        spikes      => spikes,
+        done        => spikes_done,
+        out_valid   => sent_valid,
+        out_ready   => sent_ready,
+        out_tick    => sent_tick,
+        out_last    => sent_last,
+        out_address => sent_address
+      );
+  end generate;
+
   output : if L.emits_membranes generate
     values : entity work.membrane_output
       generic map (
@@ -190,7 +225,7 @@ begin
         last_group  => last_group,
         last_step   => last_step,
         membranes   => membranes,
-        done        => done,
+        done        => membranes_done,
         out_valid   => out_valid,
         out_ready   => out_ready,
         out_tick    => out_tick,
@@ -198,27 +233,57 @@ begin
         out_address => out_address,
         out_value   => out_value
       );
+    sent_ready <= '1';
+
+    -- A group is finished when both of its ways are.
+    both : if L.feedback_rows > 0 generate
+      signal spikes_were, membranes_were : std_logic;
+    begin
+      done <= (spikes_done or spikes_were) and (membranes_done or membranes_were);
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          spikes_were    <= (spikes_done or spikes_were) and not (done or rst);
+          membranes_were <= (membranes_done or membranes_were) and not (done or rst);
+        end if;
+      end process;
+    else generate
+      done <= membranes_done;
+    end generate;
   else generate
-    out_value <= (L.state_bits - 1 downto 0 => '0');
-    events : entity work.spike_scanner
+    done        <= spikes_done;
+    sent_ready  <= out_ready;
+    out_valid   <= sent_valid;
+    out_tick    <= sent_tick;
+    out_last    <= sent_last;
+    out_address <= sent_address;
+    out_value   <= (L.state_bits - 1 downto 0 => '0');
+  end generate;
+
+  -- Every event comes back in the next step; the spikes of a sample's last step are forgotten.
+  recurrent : if L.feedback_rows > 0 generate
+    signal store : std_logic;
+  begin
+    store <= sent_valid and sent_ready and not (sent_tick or last_step);
+    own_spikes : entity work.spike_feedback
       generic map (
-        NEURONS => L.neurons,
-        LANES   => L.lanes
+        NEURONS => L.neurons
       )
       port map (
-        clk         => clk,
-        rst         => rst,
-        load        => operation.settle,
-        last_group  => last_group,
-        last_step   => last_step,
-        spikes      => spikes,
-        done        => done,
-        out_valid   => out_valid,
-        out_ready   => out_ready,
-        out_tick    => out_tick,
-        out_last    => out_last,
-        out_address => out_address
+        clk           => clk,
+        rst           => rst,
+        store         => store,
+        store_address => sent_address,
+        held          => own_held,
+        taken         => own_taken,
+        valid         => own_valid,
+        address       => own_address,
+        idle          => own_idle
       );
+  else generate
+    own_valid   <= '0';
+    own_address <= (own_address'range => '0');
+    own_idle    <= '1';
   end generate;
 
 end architecture;

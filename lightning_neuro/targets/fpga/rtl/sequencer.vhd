@@ -2,6 +2,8 @@
 --
 -- A step: [unwind amend] leak [amend], add per event until the tick, add per bias row, [transfer], and compare, wipe,
 -- settle group by group. What begins the next step follows at once, so it is done while the layer waits for events.
+-- In a recurrent layer the spikes of the step before are events too: they go first where both kinds wait, and the tick
+-- is taken only when the last of them has left the layer and come back.
 -- Operations reach the lanes three cycles after they are chosen, all by the same path, so they never overtake each
 -- other and nothing ever has to drain.
 library ieee;
@@ -12,7 +14,10 @@ use work.snn_pkg.all;
 entity sequencer is
   generic (
     INPUTS         : positive;
+    NEURONS        : positive;
+    FEEDBACK_ROWS  : natural;            -- of the layer's own spikes; 0: not recurrent
     BIAS_ROWS      : natural;
+    LATE_BIAS_ROWS : natural;            -- not added in the first step of a sample
     GROUPS         : positive;
     CURRENT_BASED  : boolean;
     UNWINDS        : boolean;            -- a delayed reset to a value ...
@@ -28,8 +33,14 @@ entity sequencer is
     in_tick     : in  std_logic;
     in_last     : in  std_logic;
     in_address  : in  unsigned(index_bits(INPUTS) - 1 downto 0);
+    -- own spikes of the step before
+    own_valid   : in  std_logic;
+    own_address : in  unsigned(index_bits(NEURONS) - 1 downto 0);
+    own_taken   : out std_logic;
+    own_held    : out std_logic;                             -- an event is under way: the next spike has to wait
+    own_idle    : in  std_logic;                             -- no spike waits
     -- weight memory, two cycles before its word is used
-    address     : out unsigned(index_bits((INPUTS + BIAS_ROWS) * GROUPS) - 1 downto 0);
+    address     : out unsigned(index_bits((INPUTS + FEEDBACK_ROWS + BIAS_ROWS + LATE_BIAS_ROWS) * GROUPS) - 1 downto 0);
     -- lanes
     operation   : out operation_t;
     group_index : out unsigned(index_bits(GROUPS) - 1 downto 0);
@@ -41,12 +52,14 @@ entity sequencer is
 end entity;
 
 architecture rtl of sequencer is
-  constant ROWS         : positive := INPUTS + BIAS_ROWS;
-  constant FIRST_BIAS   : natural  := minimum(INPUTS, ROWS - 1);   -- without a bias not used
+  constant RECURRENT    : boolean  := FEEDBACK_ROWS > 0;
+  constant ALL_BIAS     : natural  := BIAS_ROWS + LATE_BIAS_ROWS;
+  constant ROWS         : positive := INPUTS + FEEDBACK_ROWS + ALL_BIAS;
+  constant FIRST_BIAS   : natural  := minimum(INPUTS + FEEDBACK_ROWS, ROWS - 1);   -- without a bias not used
   constant ROW_BITS     : positive := index_bits(ROWS);
   constant ADDRESS_BITS : positive := index_bits(ROWS * GROUPS);
   constant GROUP_BITS   : positive := index_bits(GROUPS);
-  constant BIAS_BITS    : positive := index_bits(BIAS_ROWS + 1);
+  constant BIAS_BITS    : positive := index_bits(ALL_BIAS + 1);
 
   type phase_t is (CLEARING, UNWINDING, AMENDING, LEAKING, LISTENING, ADDING_BIAS, TRANSFERRING, COMPARING, WIPING, SETTLING);
   signal phase, after_tick, after_bias, after_step, after_walk : phase_t;
@@ -58,16 +71,45 @@ architecture rtl of sequencer is
   signal chosen, operation_1, operation_2  : operation_t;
   signal ending, pending                   : std_logic;  -- last step of the sample; output not finished
   signal walk, at_last, advance, last_bias : std_logic;
+  signal own, own_now, complete, beginning : std_logic;  -- an own spike is next; none will come; first step
 begin
 
   after_step <= CLEARING when ending = '1' else UNWINDING when UNWINDS else LEAKING;
   after_bias <= TRANSFERRING when CURRENT_BASED else COMPARING;
-  after_tick <= ADDING_BIAS when BIAS_ROWS > 0 else after_bias;
+  after_tick <= ADDING_BIAS when BIAS_ROWS > 0 or (LATE_BIAS_ROWS > 0 and beginning = '0') else after_bias;
 
   at_last   <= '1' when group_now = GROUPS - 1 else '0';
-  last_bias <= '1' when bias_row + 1 >= BIAS_ROWS else '0';
+  last_bias <= '1' when bias_row + 1 >= ALL_BIAS or (LATE_BIAS_ROWS > 0 and beginning = '1' and bias_row + 1 >= BIAS_ROWS)
+               else '0';
 
-  in_ready <= (in_tick or at_last) when phase = LISTENING else '0';
+  with_feedback : if RECURRENT generate
+    own       <= own_valid;
+    complete  <= own_idle and not pending;
+    own_taken <= own and at_last when phase = LISTENING else '0';
+    own_held  <= walk and not at_last when phase = LISTENING else '0';
+    in_ready  <= (complete and in_tick) or (at_last and not own and not in_tick) when phase = LISTENING else '0';
+  else generate
+    own       <= '0';
+    complete  <= '1';
+    own_taken <= '0';
+    own_held  <= '0';
+    in_ready  <= (in_tick or at_last) when phase = LISTENING else '0';
+  end generate;
+
+  with_late_bias : if LATE_BIAS_ROWS > 0 generate
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        if phase = CLEARING then
+          beginning <= '1';
+        elsif phase = SETTLING then
+          beginning <= '0';
+        end if;
+      end if;
+    end process;
+  else generate
+    beginning <= '0';
+  end generate;
 
   -- walk: an operation is chosen for this group; advance: on to the next group.
   choose : process (all)
@@ -84,8 +126,8 @@ begin
     elsif phase = LEAKING then
       chosen.leak <= '1';
     elsif phase = LISTENING then
-      chosen.add <= in_valid and not in_tick;
-      walk <= in_valid and not in_tick;
+      chosen.add <= own or (in_valid and not in_tick);
+      walk <= own or (in_valid and not in_tick);
     elsif phase = ADDING_BIAS then
       chosen.add <= '1';
     elsif phase = TRANSFERRING then
@@ -132,7 +174,7 @@ begin
   control : process (clk)
   begin
     if rising_edge(clk) then
-      if phase = LISTENING and (in_valid and in_tick) = '1' then
+      if phase = LISTENING and (in_valid and in_tick and complete) = '1' then
         phase <= after_tick;
         ending <= in_last;
       elsif phase = COMPARING then
@@ -179,12 +221,15 @@ begin
     end if;
   end process;
 
-  row <= to_unsigned(FIRST_BIAS, ROW_BITS) + bias_row when BIAS_ROWS > 0 and phase = ADDING_BIAS else
+  row <= to_unsigned(FIRST_BIAS, ROW_BITS) + bias_row when ALL_BIAS > 0 and phase = ADDING_BIAS else
+         resize(own_address, ROW_BITS) when RECURRENT and own_now = '1' else
          resize(in_address, ROW_BITS);
+
+  own_now <= own when phase = LISTENING else '0';
 
   -- The row in the first group, then one group further each cycle.
   single : if GROUPS = 1 generate
-    address_next <= row;
+    address_next <= row + INPUTS when RECURRENT and own_now = '1' else row;
   else generate
     signal start, stride : unsigned(ADDRESS_BITS - 1 downto 0);
     signal summed        : unsigned(ADDRESS_BITS downto 0);
@@ -192,7 +237,9 @@ begin
   begin
     first  <= '1' when group_now = 0 else '0';
     start  <= resize(row, ADDRESS_BITS) when first = '1' else address_now;
-    stride <= (ADDRESS_BITS - 1 downto 0 => '0') when first = '1' else to_unsigned(ROWS, ADDRESS_BITS);
+    stride <= to_unsigned(ROWS, ADDRESS_BITS) when first = '0' else
+              to_unsigned(INPUTS, ADDRESS_BITS) when RECURRENT and own_now = '1' else
+              (ADDRESS_BITS - 1 downto 0 => '0');
     -- start + stride, written as a subtraction so that the choice of start fits into the adder's own LUTs
     summed <= (stride & '0') - (not start & '1');
     address_next <= summed(ADDRESS_BITS downto 1);

@@ -14,7 +14,9 @@ package snn_pkg is
   -- What one layer is; all numbers are chosen by the package writer, per layer.
   type layer_t is record
     inputs             : positive;      -- input lines
+    feedback_rows      : natural;       -- weight rows of the layer's own spikes of the step before: neurons, or 0
     bias_rows          : natural;       -- weight rows that are added in every step
+    late_bias_rows     : natural;       -- weight rows that are added in every step but a sample's first
     neurons            : positive;
     lanes              : positive;      -- neurons updated per clock cycle
     groups             : positive;      -- ceil(neurons / lanes): turns that one event takes

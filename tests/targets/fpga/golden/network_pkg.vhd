@@ -9,7 +9,9 @@ package network_pkg is
   constant LAYERS : layers_t(0 to 1) := (
     0 => (  -- hidden
       inputs             => 5,
+      feedback_rows      => 0,
       bias_rows          => 0,
+      late_bias_rows     => 0,
       neurons            => 6,
       lanes              => 4,
       groups             => 2,
@@ -26,7 +28,9 @@ package network_pkg is
       emits_membranes    => false),
     1 => (  -- output
       inputs             => 6,
+      feedback_rows      => 0,
       bias_rows          => 0,
+      late_bias_rows     => 0,
       neurons            => 3,
       lanes              => 3,
       groups             => 1,
