@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
-    Dense,
     HardwareGraph,
     Lif,
     Population,
-    Projection,
     ReadoutKind,
     ResetKind,
     TimeBase,
 )
+from lightning_neuro.targets.fpga.connection_rules import chain, dense, late_bias_onset
 from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
 from lightning_neuro.targets.fpga.plan import (
     MEMBRANE_READOUTS,
@@ -91,88 +90,6 @@ def depth(graph: HardwareGraph) -> Iterator[Violation]:
             available=f"1 to {LAYERS_MAX}",
             remedy="model.layers=[null,FEWER LAYERS,null]   (train again)",
         )
-
-
-def chain(graph: HardwareGraph) -> Iterator[Violation]:
-    """Every population is fed by the one before it, and by nothing else but itself."""
-    before, seen = graph.input.name, {graph.input.name}
-    for population in graph.populations:
-        incoming = graph.into(population.name)
-        for projection in incoming:
-            yield from _source(projection, before, seen)
-        for feeds, least in ((before, 1), (population.name, 0)):
-            count = sum(p.pre == feeds for p in incoming)
-            if not least <= count <= 1:
-                yield Violation(
-                    where=population.name,
-                    what="inputs",
-                    needed=f"{count} projections from {feeds}",
-                    available="one" if least else "one at most",
-                    remedy="use a chain of layers, and add parallel weights up   (train again)",
-                )
-        before = population.name
-        seen.add(before)
-    if graph.populations and graph.output != graph.populations[-1].name:
-        yield Violation(
-            where=graph.output,
-            what="output",
-            needed="read-out in the middle",
-            available=f"the last layer, {before}",
-            remedy="remove the layers behind the output   (train again)",
-        )
-
-
-def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Violation]:
-    """Where spikes may come from, and when: the layer before at once, the layer itself one step later."""
-    kinds = {
-        before: ("delay", 0, "no delay between layers", "remove the delay between layers   (train again)"),
-        projection.post: (
-            "recurrent delay",
-            1,
-            "1 step from a layer to itself",
-            "use a recurrent delay of one step   (train again)",
-        ),
-    }
-    if projection.pre in kinds:
-        what, delay, available, remedy = kinds[projection.pre]
-        if projection.delay != delay:
-            needed = f"{projection.delay} step{'s' * (projection.delay != 1)}"
-            yield Violation(where=projection.name, what=what, needed=needed, available=available, remedy=remedy)
-        return
-    yield Violation(
-        where=projection.name,
-        what="skip connection" if projection.pre in seen else "feedback between layers",
-        needed=f"spikes of {projection.pre}",
-        available=f"{before} (the layer before) and {projection.post} itself",
-        remedy="use a chain of layers, each recurrent in itself at most   (train again)",
-    )
-
-
-def late_bias_onset(graph: HardwareGraph) -> Iterator[Violation]:
-    """A bias behind a delay starts one step late or not at all."""
-    for population in graph.populations:
-        for late in population.late_biases:
-            if late.onset != 1:
-                yield Violation(
-                    where=population.name,
-                    what="late bias",
-                    needed=f"from step {late.onset} on",
-                    available="from step 0 or 1 on",
-                    remedy="use a delay of one step, or no bias behind it   (train again)",
-                )
-
-
-def dense(graph: HardwareGraph) -> Iterator[Violation]:
-    """All-to-all projections only."""
-    for projection in graph.projections:
-        if not isinstance(projection.connection, Dense):
-            yield Violation(
-                where=projection.name,
-                what="connection",
-                needed=type(projection.connection).__name__,
-                available="Dense",
-                remedy="use fully connected layers   (train again)",
-            )
 
 
 def binary_input(graph: HardwareGraph) -> Iterator[Violation]:

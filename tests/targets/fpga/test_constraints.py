@@ -75,7 +75,7 @@ def test_other_connections_are_refused_by_name_with_a_remedy(
 ) -> None:
     violations = target().check(connect(small_graph, pre, post, delay))
     assert what in {v.what for v in violations}
-    assert all("(retrain)" in v.remedy and post in v.where for v in violations)
+    assert all("(train again)" in v.remedy and post in v.where for v in violations)
 
 
 def test_two_loops_of_one_layer_are_refused(small_graph: HardwareGraph) -> None:

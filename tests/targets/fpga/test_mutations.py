@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Values
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
@@ -145,6 +147,24 @@ def test_broken_feedback_is_found(
     source.write_text(text.replace(correct, broken))
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
     assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
+
+
+@needs_ghdl
+@pytest.mark.parametrize(("begins", "outcome"), [("'1'", Outcome.PASSED), ("'0'", Outcome.FAILED)])
+def test_late_bias_added_in_the_first_step_is_found(
+    small_graph: HardwareGraph, tmp_path: Path, begins: str, outcome: Outcome
+) -> None:
+    values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
+    first, *rest = small_graph.populations
+    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=1),))
+    graph = dataclasses.replace(small_graph, populations=(late, *rest))
+    vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
+    target(lanes=(4, 3)).write(graph, tmp_path, vectors)
+    source = tmp_path / "rtl" / "sequencer.vhd"
+    text = source.read_text()
+    assert text.count("beginning <= '1';") == 1
+    source.write_text(text.replace("beginning <= '1';", f"beginning <= {begins};"))
+    assert prove_bit_exact(subject_of(graph, vectors, tmp_path)).check.outcome is outcome
 
 
 @needs_ghdl
