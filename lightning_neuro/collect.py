@@ -15,7 +15,7 @@ from lightning_neuro.checkpoint import InputSets
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.calibrate import CALIBRATION_SAMPLES
-from lightning_neuro.graph.export import Description, describe, sample_of
+from lightning_neuro.graph.export import DescribesItself, Description, describe, sample_of
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 
 TRACE_SAMPLES = 24  # enough to see every layer spike; small enough to run at every save
@@ -86,6 +86,8 @@ def describe_on(
         readout = ReadoutKind(module.readout)
     with torch.random.fork_rng(devices=[]):
         sample = _on_device(module, sample)
+        if isinstance(module, DescribesItself):
+            return module.describe_itself(sample, coding)
         described = describe(module, lambda: module(sample), dt_s=dt_s, readout=readout, coding=coding)
         if described.raster.shape[0] == described.raster.shape[1] and len(sample) > 1:
             fewer = sample[:-1]

@@ -20,12 +20,20 @@ from lightning_neuro.config import (
 )
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.errors import ConfigError, DataError
+from lightning_neuro.graph.nir_hdf5 import write_graph
+from tests.test_checkpoint import small_network
 
 CONF = Path(__file__).parents[1] / "conf"
 
 
 def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def small_nir(folder: Path) -> Path:
+    path = folder / "small.nir"
+    write_graph(path, small_network()[0])
+    return path
 
 
 @pytest.fixture
@@ -54,8 +62,9 @@ def test_every_group_has_options():
 
 
 @pytest.mark.parametrize("name", options("model"))
-def test_every_model_builds(composed, name):
-    cfg = composed(f"model={name}")
+def test_every_model_builds(composed, name, tmp_path):
+    more = [f"model.path={small_nir(tmp_path)}", "model.dt=1e-3"] if name == "nir" else []
+    cfg = composed(f"model={name}", *more)
     assert isinstance(build_model(cfg, build_data(cfg)), pl.LightningModule)
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import nir
 import numpy as np
@@ -45,6 +45,15 @@ class Description:
     raster: NDArray[Any]
     spikes: Mapping[str, NDArray[Any]]
     membranes: Mapping[str, NDArray[Any]]
+
+
+@runtime_checkable
+class DescribesItself(Protocol):
+    """A module that knows its own graph, where layers in calling order would not say it."""
+
+    def describe_itself(self, sample: Tensor, coding: Mapping[str, str | int | float]) -> Description:
+        """The graph, and what torch did on a sample [sample, step, n]."""
+        ...
 
 
 def describe(

@@ -148,8 +148,11 @@ def _plain_cuba(one_threshold: bool, unit_r: bool) -> NeuronWriter:
         gained = factor * (tau_mem / dt if unit_r else 1.0)
         if neuron.reset.kind is ResetKind.NONE:
             return Written(node=nir.CubaLI(**common), factor=gained)
-        ends: dict[str, Any] = {"v_threshold": _product(threshold, factor), "v_reset": v_reset * factor}
-        node = nir.CubaLIF(**common, **{key: _shaped(population, value) for key, value in ends.items()})
+        ends: dict[str, Any] = {
+            "v_threshold": _shaped(population, _product(threshold, factor)),
+            "v_reset": _shaped(population, v_reset * factor),
+        }
+        node = nir.CubaLIF(**common, **ends)
         return Written(node=node, factor=gained)
 
     return write
