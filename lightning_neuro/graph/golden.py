@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import GraphError
+from lightning_neuro.graph.advance import Advanced, Arithmetic, Raster, advance, fresh_state
 from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.blocks import loops as recurrent_groups
 from lightning_neuro.graph.connections import Apply, prepare_fixed, prepare_real
@@ -30,10 +31,8 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.graph.kernels import RESET_CODES, resume_integers, resume_reals
 
-Arithmetic = Literal["fixed", "real"]
-Raster = NDArray[Any]
+__all__ = ["Arithmetic", "Raster", "Recording", "delayed", "exact_matmul", "read_out", "run", "weight_shift"]
 
 _CHUNK_VALUES = 16_000_000  # values of the widest layer per chunk; bounds memory to a few hundred MB
 
@@ -207,106 +206,6 @@ def _drive(tape: Tape, population: Population, projections: Sequence[Projection]
         weighted = _scaled(projection, population, tape.arithmetic)(raster.reshape(-1, raster.shape[-1]))
         drive += weighted.reshape(drive.shape)
     return drive
-
-
-# -- neurons -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class State:
-    """Membrane, synaptic current and last spike of a population, [sample, n]; changes in place."""
-
-    v: NDArray[Any]
-    i: NDArray[Any]
-    fired: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Advanced:
-    """What a population did, [sample, step, n]; the margin only in real arithmetic."""
-
-    spikes: Raster
-    membrane: NDArray[Any]
-    margin: NDArray[np.float64] | None
-
-    @staticmethod
-    def empty(drive: NDArray[Any], arithmetic: Arithmetic) -> Advanced:
-        """Room for the answer to a drive."""
-        return Advanced(
-            spikes=np.empty(drive.shape, np.uint8),
-            membrane=np.empty(drive.shape, drive.dtype),
-            margin=np.empty(drive.shape, np.float64) if arithmetic == "real" else None,
-        )
-
-    def put(self, step: int, now: Advanced) -> None:
-        """Note one step."""
-        self.spikes[:, step], self.membrane[:, step] = now.spikes[:, 0], now.membrane[:, 0]
-        if self.margin is not None and now.margin is not None:
-            self.margin[:, step] = now.margin[:, 0]
-
-
-def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) -> State:
-    """Rest: membrane and current 0, no spike before."""
-    shape, kind = (samples, population.size), np.int64 if arithmetic == "fixed" else np.float64
-    return State(v=np.zeros(shape, kind), i=np.zeros(shape, kind), fired=np.zeros(shape, np.uint8))
-
-
-def advance(population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic) -> Advanced:
-    """Run a population over a drive [sample, step, n] from a state, which it leaves behind."""
-    room = Advanced.empty(drive, arithmetic)
-    (_advance_fixed if arithmetic == "fixed" else _advance_real)(population, np.ascontiguousarray(drive), state, room)
-    return room
-
-
-def _advance_fixed(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
-    neuron = population.neuron
-    assert isinstance(neuron, Lif | CubaLif) and population.state_format is not None
-    syn_multiplier, syn_shift = neuron.leak_syn.integers() if isinstance(neuron, CubaLif) else (_NO_LEAK, 0)
-    mem_multiplier, mem_shift = neuron.leak_mem.integers()
-    resume_integers(
-        drive,
-        isinstance(neuron, CubaLif),
-        syn_multiplier,
-        syn_shift,
-        mem_multiplier,
-        mem_shift,
-        neuron.threshold.integers(),
-        neuron.v_reset.integers(),
-        RESET_CODES[neuron.reset.kind],
-        neuron.reset.delay,
-        population.state_format.low,
-        population.state_format.high,
-        state.v,
-        state.i,
-        state.fired,
-        room.spikes,
-        room.membrane,
-    )
-
-
-def _advance_real(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
-    neuron = population.neuron
-    assert isinstance(neuron, Lif | CubaLif) and room.margin is not None
-    resume_reals(
-        drive,
-        isinstance(neuron, CubaLif),
-        neuron.leak_syn.beta if isinstance(neuron, CubaLif) else _NO_DECAY,
-        neuron.leak_mem.beta,
-        neuron.threshold.real,
-        neuron.v_reset.real,
-        RESET_CODES[neuron.reset.kind],
-        neuron.reset.delay,
-        state.v,
-        state.i,
-        state.fired,
-        room.spikes,
-        room.membrane,
-        room.margin,
-    )
-
-
-_NO_LEAK = np.zeros(1, np.int64)
-_NO_DECAY = np.zeros(1, np.float64)
 
 
 # -- read-out ----------------------------------------------------------------------------------------------------
