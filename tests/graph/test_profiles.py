@@ -114,7 +114,7 @@ def run_norse(path: Path, graph: HardwareGraph, raster: np.ndarray) -> np.ndarra
 
 
 def run_sinabs(path: Path, graph: HardwareGraph, raster: np.ndarray) -> np.ndarray:
-    reader = pytest.importorskip("sinabs.nir", reason="sinabs is not installed: pip install --no-deps sinabs")
+    reader = pytest.importorskip("sinabs.nir", reason="sinabs is not installed: pip install sinabs")
     network = reader.from_nir(nir.read(path), batch_size=len(raster))
     frames = torch.tensor(raster, dtype=torch.float32).reshape(-1, *graph.input.shape)
     with torch.no_grad():
