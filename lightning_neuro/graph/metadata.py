@@ -86,7 +86,7 @@ class Metadata:
                 coding=json.loads(str(values["coding"])),
                 assumptions=tuple(json.loads(str(values["assumptions"]))),
                 tool=str(values["tool"]),
-                formats=str(values["formats"]),
+                formats=str(values.get("formats", "")),
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise NirError(

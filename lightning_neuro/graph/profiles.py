@@ -239,7 +239,7 @@ PROFILES: dict[str, Profile] = {
         notes="ConversionConfig(dt=DT, integrator FORWARD, reset ZERO); weights are rounded to 8 bits by the reader",
     ),
     "sinabs": Profile(
-        reader="sinabs 3.1.3, nir.from_nir (time in steps)",
+        reader="sinabs 2.0.3, nir.from_nir (time in steps)",
         dt=lambda dt: 1.0,
         neurons={"lif": _steps_lif, "li": _steps_lif, "if": _if(lambda dt: 1.0)},
         resets=IMMEDIATE_SUBTRACT,
