@@ -2,7 +2,7 @@
 #   docker build -t lightning-neuro .
 #   docker run --rm -v "$PWD/outputs:/project/outputs" lightning-neuro train.py model=lif
 #   docker run --rm -v "$PWD/outputs:/project/outputs" --entrypoint deploy lightning-neuro outputs/latest/best.ckpt target=fpga
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
 
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ghdl-mcode iverilog yosys \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from lightning_neuro.config import create, explain_errors
+from lightning_neuro.config import create, explain_errors, short
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.report import Outcome, Report
@@ -35,6 +39,12 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
 Exit code: 0 written and every check that ran passed, 1 a check failed, 2 refused.
 Example: deploy outputs/latest/best.ckpt target=fpga target.lanes=16
 """
+
+GROUPS = {
+    "quantize": {field.name for field in dataclasses.fields(QuantizeRequest)},
+    "verify": {field.name for field in dataclasses.fields(VerifyRequest)},
+}
+KEYS = {"target", "out", "dt", *GROUPS}
 
 COMMANDS_USAGE = """\
 lightning-neuro COMMAND ...
@@ -58,8 +68,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
     Raises:
         NeuroError: the input or an override is refused.
     """
-    with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-        cfg = compose("deploy", overrides=list(overrides))
+    cfg = _compose(overrides)
     _check_plain(cfg)
     return deploy(
         path,
@@ -72,8 +81,43 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
     )
 
 
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    try:
+        with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
+            return compose("deploy", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(
+            short(str(error)).removeprefix("ConfigError: "),
+            where=f"overrides {' '.join(overrides) or '(none)'}",
+            why="they have to name keys and options that exist",
+            next_command="deploy --help",
+        ) from error
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Hydra allows one configuration at a time; training, which may deploy at its end, is one already."""
+    holder = GlobalHydra.instance()
+    running = holder.hydra
+    holder.hydra = None
+    try:
+        yield
+    finally:
+        holder.hydra = running
+
+
 def _check_plain(cfg: DictConfig) -> None:
-    """Types that Hydra lets through and that would fail further down."""
+    """Keys and types that Hydra lets through and that would be ignored or fail further down."""
+    unknown = [str(key) for key in cfg if key not in KEYS]
+    for group, fields in GROUPS.items():
+        unknown += [f"{group}.{key}" for key in cfg[group] if key not in fields]
+    if unknown:
+        raise ConfigError(
+            f"unknown key(s) {', '.join(unknown)}",
+            where="overrides",
+            why="a key that is ignored in silence would look as if it had worked",
+            next_command="deploy --help",
+        )
     rules: dict[str, tuple[Callable[[object], bool], str]] = {
         "dt": (lambda v: v is None or (_number(v) and float(v) > 0), "dt=1e-3"),  # type: ignore[arg-type]
         "verify.samples": (lambda v: isinstance(v, int) and not isinstance(v, bool), "verify.samples=20"),
@@ -139,15 +183,20 @@ def _shown(folder: Path) -> Path:
 def _bars(console: Console) -> Iterator[ProgressCallback]:
     """One progress bar per activity, removed at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+    tasks: dict[str, TaskID] = {}
 
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
+    def update(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.start()  # not before there is something to show: a refusal is one message and no empty lines
+        bars.update(tasks[what], completed=done, total=total)
 
+    try:
         yield update
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def _train(arguments: Sequence[str]) -> None:
@@ -175,3 +224,7 @@ def main() -> None:
         print(COMMANDS_USAGE if wanted else f"unknown command {name!r}\n\n{COMMANDS_USAGE}", file=sys.stderr)
         sys.exit(0 if name in ("-h", "--help") else 2)
     command(rest)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -33,6 +34,7 @@ def _whole(value: Any) -> bool:
 # key: what must hold, in words, an example
 RULES: dict[str, _Rule] = {
     "seed": (lambda v: _whole(v) and 0 <= v < 2**32, "an integer from 0 to 2^32 - 1", "0"),
+    "threads": (lambda v: _whole(v) and v >= 1, "an integer of at least 1, or null", "1"),
     "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
     "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
     "model.lr": (lambda v: _number(v) and v > 0, "a number > 0", "0.005"),
@@ -154,8 +156,13 @@ def explain_errors() -> Iterator[None]:
         yield
     except NeuroError as error:
         _leave(f"{type(error).__name__}: {error}", error.exit_code)
+    except MisconfigurationException as error:
+        _leave("ConfigError: " + str(error).split("\n")[0], 2)
     except (HydraException, OmegaConfBaseException) as error:
-        _leave(short(str(error)), 2)
+        override = getattr(error, "override", None)
+        _leave(short(f"'{override}': {error}" if override else str(error)), 2)
+    except OSError as error:  # no permission, no such folder, disk full: the system's words say it
+        _leave(f"ConfigError: {error.strerror or error}: '{error.filename or 'run folder'}'", 2)
 
 
 def short(text: str) -> str:

@@ -90,10 +90,19 @@ class ConstraintError(NeuroError):
 
     def __init__(self, target: str, violations: tuple[Violation, ...]) -> None:
         self.target, self.violations = target, violations
-        rows = [f"  {v.where}: {v.what}: needs {v.needed}, available {v.available}; try {v.remedy}" for v in violations]
+        count = "one constraint" if len(violations) == 1 else f"{len(violations)} constraints"
         super().__init__(
-            f"target {target} cannot take this network ({len(violations)} constraint(s) violated)\n" + "\n".join(rows),
+            f"target {target} cannot take this network: {count} violated\n{_table(violations)}",
             where=", ".join(dict.fromkeys(v.where for v in violations)),
             why="the hardware has fixed limits; a network that breaks them would be changed silently",
             next_command=violations[0].remedy,
         )
+
+
+def _table(violations: tuple[Violation, ...]) -> str:
+    """The violations in aligned columns, readable without colour and in a log file."""
+    rows = [("where", "what", "needed", "available", "remedy")]
+    rows += [(v.where, v.what, v.needed, v.available, v.remedy) for v in violations]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [[*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[4]] for row in rows]
+    return "\n".join("  " + "  ".join(cells) for cells in lines)

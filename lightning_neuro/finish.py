@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import nir
 import pytorch_lightning as pl
 
-from lightning_neuro.checkpoint import KEY, from_plain, load_checkpoint, load_record, write_checkpoint
+from lightning_neuro.checkpoint import KEY, NetworkRecord, from_plain, load_checkpoint, load_record, write_checkpoint
 from lightning_neuro.collect import Semantics, describe_module
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.export import proved, require_equal
+from lightning_neuro.graph.export import Description, proved, require_equal
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeSpec
 
@@ -100,7 +102,7 @@ def export_checkpoint(
     own = {name: value.clone() for name, value in module.state_dict().items()}
     try:
         module.load_state_dict(load_checkpoint(path)["state_dict"])
-        description = describe_module(trainer, module, semantics, dict(record.metadata.coding))
+        description = _with_formats(describe_module(trainer, module, semantics, dict(record.metadata.coding)), record)
     finally:
         module.load_state_dict(own)
     temporary = out.with_name(f".{out.name}.partial")
@@ -118,3 +120,13 @@ def export_checkpoint(
     finally:
         temporary.unlink(missing_ok=True)
     return comparison
+
+
+def _with_formats(description: Description, record: NetworkRecord) -> Description:
+    """The description with the number formats of the checkpoint, so that the file rounds to the same integers."""
+    if record.quantized is None:
+        return description
+    metadata = dataclasses.replace(description.metadata, formats=record.quantized.to_json())
+    nodes, edges = description.graph.nodes, description.graph.edges
+    graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata.to_dict(), type_check=False)
+    return dataclasses.replace(description, graph=graph, metadata=metadata)

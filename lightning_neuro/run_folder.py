@@ -9,7 +9,6 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.table import Table
 
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
@@ -67,7 +66,6 @@ def point_latest(folder: Path) -> None:
 
 def print_summary(metrics: Numbers, folder: Path) -> None:
     """Print the numbers of the run and the next command."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     shown = _relative(folder)
     rows = {
         "test accuracy": _percent(metrics.get("test_accuracy")),
@@ -75,17 +73,15 @@ def print_summary(metrics: Numbers, folder: Path) -> None:
         "validation accuracy": _percent(metrics.get("val_accuracy")),
         "epochs": str(metrics["epochs"]),
         "training time": f"{metrics['seconds']:.1f} s",
-        "spikes per sample": f"{metrics['spikes_per_sample']:.0f}"
-        if "spikes_per_sample" in metrics
-        else None,
+        "spikes per sample": f"{metrics['spikes_per_sample']:.0f}" if "spikes_per_sample" in metrics else None,
         "run folder": shown,
         "next": f"deploy {shown}/best.ckpt target=fpga",
     }
+    console = Console(highlight=False)
+    console.print()
     for name, value in rows.items():
-        if value is not None:
-            table.add_row(f"[bold]{name}[/]", value)
-    console = Console()
-    console.print(table, soft_wrap=True)
+        if value is not None:  # no table: it would break the command to copy at the edge of a narrow terminal
+            console.print(f"[bold]{name:<20}[/] {value}", soft_wrap=True)
 
 
 def _percent(value: float | None) -> str | None:

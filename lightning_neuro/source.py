@@ -14,12 +14,14 @@ import numpy as np
 
 from lightning_neuro.checkpoint import NetworkRecord, load_record
 from lightning_neuro.data.spike_set import SpikeSet
-from lightning_neuro.errors import ConfigError
+from lightning_neuro.errors import ConfigError, NirError, first_line
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
+from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.report import Check, Outcome
 
 RANDOM_STEPS = 32
@@ -70,7 +72,23 @@ def _from_checkpoint(path: Path, dt_s: float | None) -> NetworkRecord:
 
 def _from_nir(path: Path, dt_s: float | None) -> NetworkRecord:
     graph, metadata = read_nir(path, dt_s=dt_s)
-    return NetworkRecord(graph=graph, metadata=metadata, evaluation=None, calibration=None, quantized=None)
+    return NetworkRecord(
+        graph=graph, metadata=metadata, evaluation=None, calibration=None, quantized=_stored_formats(metadata, path)
+    )
+
+
+def _stored_formats(metadata: Metadata, path: Path) -> StoredQuantization | None:
+    if not metadata.formats:
+        return None
+    try:
+        return StoredQuantization.from_json(metadata.formats)
+    except (ValueError, KeyError, TypeError) as error:
+        raise NirError(
+            f"number formats in the metadata are damaged: {first_line(error)}",
+            where=str(path),
+            why="they say how the trained network was rounded",
+            next_command="export the network again (ExportNIR callback)",
+        ) from error
 
 
 READERS: dict[str, Callable[[Path, float | None], NetworkRecord]] = {

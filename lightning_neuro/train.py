@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -24,6 +25,7 @@ from lightning_neuro.config import (
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 from lightning_neuro.quiet import quiet
+from lightning_neuro.resume import check_resume
 
 
 def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
@@ -38,21 +40,23 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     """
     check_config(cfg)
     quiet()
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, verbose=False)
-    run_folder.write_config(cfg, folder)
 
     data = build_data(cfg)
     model = build_model(cfg, data)
     history = History()
     trainer = build_trainer(cfg, [*build_callbacks(cfg), history], build_logger(cfg))
 
+    run_folder.write_config(cfg, folder)
+    if cfg.ckpt_path is not None:
+        check_resume(cfg.ckpt_path, model, cfg.trainer.max_epochs)
     start = time.perf_counter()
     trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     seconds = time.perf_counter() - start
     if cfg.test:
-        trainer.test(
-            model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True
-        )
+        trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
         history.record_test(trainer)
 
     metrics = run_folder.write_metrics(history, trainer, seconds, quantized_result(trainer), folder)
@@ -76,7 +80,8 @@ def quantized_result(trainer: pl.Trainer) -> QuantizedResult | None:
 
 @hydra.main(config_path="pkg://lightning_neuro.conf", config_name="train", version_base="1.3")
 def _job(cfg: DictConfig) -> float:
-    metrics = train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    with explain_errors():  # in here too: Hydra prints a line of its own about whatever leaves a job
+        metrics = train(cfg, Path(HydraConfig.get().runtime.output_dir))
     return metrics.get("test_accuracy", metrics.get("val_accuracy", 0.0))
 
 

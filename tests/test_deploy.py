@@ -166,6 +166,8 @@ def command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         (("x.ckpt",), "target"),
         (("x.ckpt", "target=abacus"), "abacus"),
         (("x.ckpt", "target=fpga", "colour=red"), "colour"),
+        (("x.ckpt", "target=fpga", "+colour=red"), "unknown key(s) colour"),
+        (("x.ckpt", "target=fpga", "+quantize.colour=red"), "unknown key(s) quantize.colour"),
         (("x.ckpt", "target=fpga", "dt=fast"), "dt='fast'"),
         (("x.ckpt", "target=fpga", "verify.samples=many"), "verify.samples"),
         (("x.ckpt", "target=fpga", "quantize.weight_bits=99"), "weight_bits"),

@@ -88,12 +88,24 @@ def test_a_resumed_run_equals_an_uninterrupted_one(train, tmp_path):
     code, _, _ = train(*options, folder="outputs/rest")
     assert code == 0
     weights = [
-        torch.load(tmp_path / "outputs" / name / "last.ckpt", weights_only=True)["state_dict"][
-            "network.0.weight"
-        ]
+        torch.load(tmp_path / "outputs" / name / "last.ckpt", weights_only=True)["state_dict"]["network.0.weight"]
         for name in ("whole", "rest")
     ]
     assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize(
+    ("override", "word"),
+    [("trainer.max_epochs=1", "max_epochs"), ("model.layers=[null,64,null]", "another network"), ("", "damaged")],
+)
+def test_what_cannot_be_resumed_is_a_message(train, tmp_path, override, word):
+    train("trainer=debug", "test=false", folder="outputs/first")
+    path = tmp_path / "outputs" / "first" / "last.ckpt"
+    if word == "damaged":
+        path.write_bytes(path.read_bytes()[:5000])
+    code, _, err = train("trainer=debug", "trainer.max_epochs=2", f"ckpt_path={path}", *override.split())
+    assert code == 2 and "Traceback" not in err
+    assert word in err or str(path) in err
 
 
 def test_history_of_a_resumed_run_starts_at_the_first_epoch():
@@ -117,6 +129,9 @@ def test_history_of_a_resumed_run_starts_at_the_first_epoch():
         ("data.coding.kind=morse", "morse"),
         ("ckpt_path=nowhere.ckpt", "nowhere.ckpt"),
         ("trainer.precision=17", "17"),
+        ("model.beta=[0.5", "model.beta"),
+        ("nonsense", "nonsense"),
+        ("hydra.run.dir=/proc/no", "/proc/no"),
     ],
 )
 def test_a_mistake_gives_one_message_and_exit_code_2(train, override, word):

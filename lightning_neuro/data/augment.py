@@ -8,9 +8,7 @@ from numba import njit
 from lightning_neuro.data.coding import mix, sample_keys
 
 
-def shifted(
-    values: np.ndarray, ids: np.ndarray, epoch: int, *, side: int, limit: float, seed: int
-) -> np.ndarray:
+def shifted(values: np.ndarray, ids: np.ndarray, epoch: int, *, side: int, limit: float, seed: int) -> np.ndarray:
     """Return images moved by up to ``limit`` pixels in each direction, linearly interpolated, zero-filled.
 
     Args:

@@ -54,9 +54,7 @@ class Coding:
 
     def __post_init__(self) -> None:
         _require(self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}", "rate_deterministic")
-        _require(
-            isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16"
-        )
+        _require(isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16")
         _require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
         _require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
         for name in ("gain", "offset"):

@@ -127,7 +127,16 @@ def download(root: Path) -> None:
         for train in (True, False):
             MNIST(str(root), train=train, download=True)
     except Exception as error:  # whatever the network, proxy or disk raises, the remedy is the same
-        _refuse(f"no MNIST files in '{root}', and they cannot be downloaded ({error})", root)
+        _remove_empty(root)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        _refuse(f"no MNIST files in '{root}', and they cannot be downloaded ({reason})", root)
+
+
+def _remove_empty(root: Path) -> None:
+    """Remove the empty folders that a failed download leaves."""
+    for folder in (root / "MNIST" / "raw", root / "MNIST", root):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _refuse(what: str, root: Path) -> NoReturn:

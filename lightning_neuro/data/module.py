@@ -112,9 +112,7 @@ def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray
     from sklearn.model_selection import train_test_split  # imported late: takes a second
 
     try:
-        kept, out = train_test_split(
-            np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed
-        )
+        kept, out = train_test_split(np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed)
     except ValueError as error:
         raise ConfigError(
             f"cannot hold out {held_out} of {len(labels)} samples",

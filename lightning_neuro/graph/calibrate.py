@@ -1,4 +1,4 @@
-"""Quantise with data: membrane ranges of read-outs are taken from a calibration run of the float graph."""
+"""Quantise with data: ranges of read-outs and scales of weights are taken from runs on calibration samples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.agreement import refine_formats
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind
 from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
 from lightning_neuro.graph.stored import StoredQuantization
@@ -21,12 +22,14 @@ def quantize_network(
     Args:
         graph: graph in real numbers.
         spec: widths.
-        calibration: input samples for the ranges of read-out membranes; None uses worst cases.
+        calibration: input samples; None uses worst cases for read-outs and least squares for weights.
 
     Returns:
         The quantised graph and what to store so that it can be repeated without the data.
     """
     formats = choose_formats(graph, spec, membrane_range=readout_ranges(graph, calibration))
+    if calibration is not None and calibration.spikes.dtype == np.uint8:
+        formats = refine_formats(graph, formats, spec.leak_bits, calibration.spikes)
     quantized = quantize(graph, formats, spec.leak_bits)
     return quantized, StoredQuantization.of(quantized, spec, formats)
 

@@ -29,6 +29,7 @@ class Metadata:
         coding: input coding as plain values; empty when unknown.
         assumptions: sentences about everything that was not stated by the source.
         tool: program and version that wrote the graph.
+        formats: number formats as JSON (``StoredQuantization.to_json``); empty when not quantised.
     """
 
     dt_s: float
@@ -38,6 +39,7 @@ class Metadata:
     coding: Mapping[str, str | int | float] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     tool: str = ""
+    formats: str = ""
 
     def to_dict(self) -> dict[str, str | int | float]:
         """Flat strings and numbers, as HDF5 attributes and checkpoints keep them."""
@@ -53,6 +55,7 @@ class Metadata:
             "steps": -1 if self.steps is None else int(self.steps),
             "coding": json.dumps(dict(self.coding), sort_keys=True),
             "assumptions": json.dumps(list(self.assumptions)),
+            "formats": self.formats,
         }
 
     @staticmethod
@@ -83,6 +86,7 @@ class Metadata:
                 coding=json.loads(str(values["coding"])),
                 assumptions=tuple(json.loads(str(values["assumptions"]))),
                 tool=str(values["tool"]),
+                formats=str(values["formats"]),
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise NirError(

@@ -59,7 +59,7 @@ class QuantizeSpec:
                     f"quantize.{name} must be an integer from {low} to {high}, not {value!r}",
                     where=f"quantize.{name}",
                     why="narrower formats cannot hold a network, wider ones leave 64-bit arithmetic",
-                    next_command=f"quantize.{name}={low if name != 'state_bits' else 12}",
+                    next_command=f"quantize.{name}={low if isinstance(value, int) and value < low else high}",
                 )
 
 

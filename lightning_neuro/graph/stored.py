@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class StoredQuantization:
     Args:
         spec: widths that were asked for.
         formats: of every population, by name.
-        weights: raw integer weights by projection name, [post, pre].
+        weights: raw integer weights by projection name, [post, pre]; empty where only formats are kept (NIR).
     """
 
     spec: QuantizeSpec
@@ -43,7 +44,8 @@ class StoredQuantization:
         """
         quantized = quantize(graph, self.formats, self.spec.leak_bits)
         for projection in quantized.projections:
-            if not np.array_equal(projection.connection.weight.integers(), self.weights[projection.name]):
+            stored = self.weights[projection.name] if self.weights else projection.connection.weight.integers()
+            if not np.array_equal(projection.connection.weight.integers(), stored):
                 raise ValueError(f"stored integers of {projection.name!r} do not belong to its float weights")
         return quantized
 
@@ -59,6 +61,15 @@ class StoredQuantization:
                 for name, raw in self.weights.items()
             },
         }
+
+    def to_json(self) -> str:
+        """Widths and scales without the integers, for NIR metadata: the float weights beside it round to the same."""
+        return json.dumps({name: value for name, value in self.to_plain().items() if name != "weights"})
+
+    @staticmethod
+    def from_json(text: str) -> StoredQuantization:
+        """Rebuild what ``to_json`` wrote."""
+        return StoredQuantization.from_plain({**json.loads(text), "weights": {}})
 
     @staticmethod
     def from_plain(values: Mapping[str, Any]) -> StoredQuantization:

@@ -1,253 +1,19 @@
-"""Layers whose neurons are computed by snnTorch or Norse, one step at a time.
+"""Neurons of other libraries in the place of :class:`~lightning_neuro.neurons.lif.LIF`.
 
-They take the place of :class:`~lightning_neuro.neurons.lif.LIF`: same input, output, ``constants()``,
-``reset``, ``reset_delay`` and ``size``. Where a library computes something else under the same name, the
-combination is refused.
+Same input, output, ``constants()``, ``reset``, ``reset_delay`` and ``size``. Where a library computes something
+else under the same name, the combination is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from lightning_neuro.neurons.lif import nearest_shift, per_neuron
+from lightning_neuro.neurons.norse_neurons import NorseNeurons
+from lightning_neuro.neurons.refusal import refuse
+from lightning_neuro.neurons.snntorch_neurons import SnnTorchNeurons
 
-from lightning_neuro.errors import ConfigError
-from lightning_neuro.neurons.lif import LIFConstants, nearest_shift, per_neuron, straight_through
-from lightning_neuro.neurons.surrogate import make_surrogate
-from lightning_neuro.peers import norse, reset_subtract, reset_value, snntorch
-
-
-class SnnTorchNeurons(nn.Module):
-    """snnTorch ``Leaky`` (delta synapse) or ``Synaptic`` (current-based) over a sequence; ``cell`` is theirs.
-
-    Args:
-        size: number of neurons.
-        beta, alpha, threshold: [neuron] constants; alpha None = delta synapse.
-        reset: "zero", "subtract" or "none".
-        reset_delay: 0 or 1; 1 is snnTorch's default.
-        learn_beta, learn_alpha, learn_threshold: make the constant a parameter.
-        surrogate: name of the surrogate derivative.
-        surrogate_slope: its steepness.
-
-    Raises:
-        ConfigError: reset zero with delay on current-based neurons, where snnTorch drops the input too.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        *,
-        beta: Tensor,
-        alpha: Tensor | None,
-        threshold: Tensor,
-        reset: str,
-        reset_delay: int,
-        learn_beta: bool,
-        learn_alpha: bool,
-        learn_threshold: bool,
-        surrogate: str,
-        surrogate_slope: float,
-    ) -> None:
-        super().__init__()
-        if alpha is not None and reset == "zero" and reset_delay == 1:
-            _refuse(
-                "snnTorch Synaptic does not reset to zero at the next step, it discards that step's sum",
-                "model.reset_delay=0   (or model.neuron=native, model.reset=subtract)",
-            )
-        self.size, self.reset, self.reset_delay = size, reset, reset_delay
-        common: dict[str, Any] = {
-            "beta": beta,
-            "threshold": threshold,
-            "spike_grad": make_surrogate(surrogate, surrogate_slope),
-            "learn_beta": learn_beta,
-            "learn_threshold": learn_threshold,
-            "reset_mechanism": reset,
-            "reset_delay": bool(reset_delay),
-        }
-        if alpha is None:
-            self.cell: nn.Module = snntorch.Leaky(**common)
-        else:
-            self.cell = snntorch.Synaptic(alpha=alpha, learn_alpha=learn_alpha, **common)
-
-    def constants(self) -> LIFConstants:
-        """Return the constants the cell uses."""
-        alpha = getattr(self.cell, "alpha", None)
-        return LIFConstants(
-            beta=self.cell.beta.clamp(0, 1),  # type: ignore[operator, union-attr]
-            alpha=None if alpha is None else alpha.clamp(0, 1),
-            threshold=self.cell.threshold,  # type: ignore[arg-type]
-        )
-
-    def forward(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the cell over drive [time, batch, neuron] from zero state; returns spikes and membranes.
-
-        Raises:
-            ConfigError: an immediate subtraction left a membrane above threshold, which snnTorch reads as
-                a second reset.
-        """
-        with torch.autocast(device_type=drive.device.type, enabled=False):
-            drive = drive.float()
-            names = ("syn", "mem") if hasattr(self.cell, "alpha") else ("mem",)
-            state = tuple(torch.zeros_like(drive[0]) for _ in names)
-            spikes, membranes = [], []
-            for x in drive:
-                spike, *state = self.cell(x, *state)
-                spikes.append(spike)
-                membranes.append(state[-1])
-        for name in names:  # the cell keeps its state; dropping it keeps the module deep-copyable
-            setattr(self.cell, name, torch.zeros(0))
-        membrane = torch.stack(membranes)
-        if self.reset == "subtract" and self.reset_delay == 0:
-            self._check_single_reset(membrane)
-        return torch.stack(spikes), membrane
-
-    def _check_single_reset(self, membrane: Tensor) -> None:
-        if bool((membrane.detach() > self.constants().threshold).any()):
-            _refuse(
-                "a membrane passed twice the threshold: snnTorch with reset_delay=0 subtracts again",
-                "model.neuron=native   (or model.reset_delay=1)",
-            )
-
-
-def keep_membrane(spikes: Tensor, membrane: Tensor, v_reset: Tensor, threshold: Tensor) -> Tensor:
-    """Return the membrane as it is: the reset of a read-out, in the form Norse calls."""
-    return membrane
-
-
-_NORSE_RESETS: dict[str, Callable[..., Tensor]] = {
-    "zero": reset_value,
-    "subtract": reset_subtract,
-    "none": keep_membrane,
-}
-_NORSE_METHODS = {"fast_sigmoid": "super", "triangle": "triangle"}
-LARGEST_NORSE_BETA = 1 - 2.0**-15
-
-
-class NorseNeurons(nn.Module):
-    """Norse ``LIFBoxCell`` (delta synapse) or ``LIFCell`` (current-based) over a sequence.
-
-    Norse integrates v <- v + dt / tau_mem (x - v) with dt / tau_mem = 1 - beta, so the drive is
-    multiplied by ``drive_scale`` = 1 / (1 - beta): the same linear weights then give the same spikes.
-    Constants live here, as buffers or parameters (Norse registers none); ``cell`` is built from them on
-    demand. Norse's reset carries gradient, and its superspike surrogate has slope 1 whatever
-    ``surrogate_slope`` says.
-
-    Args:
-        size: number of neurons.
-        beta, alpha, threshold: [neuron] constants; alpha None = delta synapse.
-        reset: "zero", "subtract" or "none" (delta synapses); current-based neurons know "zero" only.
-        learn_beta, learn_alpha, learn_threshold: make the constant a parameter.
-        surrogate: "fast_sigmoid" (Norse's "super") or "triangle".
-        surrogate_slope: steepness of "triangle".
-        dt: length of a step in seconds.
-
-    Raises:
-        ConfigError: a reset delay, an unknown combination of synapse and reset, or beta = 1.
-    """
-
-    beta: Tensor
-    alpha: Tensor | None
-    threshold: Tensor
-
-    def __init__(
-        self,
-        size: int,
-        *,
-        beta: Tensor,
-        alpha: Tensor | None,
-        threshold: Tensor,
-        reset: str,
-        reset_delay: int,
-        learn_beta: bool,
-        learn_alpha: bool,
-        learn_threshold: bool,
-        surrogate: str,
-        surrogate_slope: float,
-        dt: float,
-    ) -> None:
-        super().__init__()
-        if reset_delay == 1:
-            _refuse(
-                "Norse resets at once, it has no reset delay",
-                "model.reset_delay=0   (or model.neuron=native)",
-            )
-        if alpha is not None and reset != "zero":
-            _refuse(
-                f"Norse LIFCell knows reset zero, not {reset}",
-                "model.neuron=native   (or model.tau_syn=null)",
-            )
-        if surrogate not in _NORSE_METHODS:
-            _refuse(f"Norse has no surrogate '{surrogate}'", "model.surrogate=fast_sigmoid")
-        if bool((beta >= 1).any()):
-            _refuse("Norse cannot compute beta = 1: its drive is scaled by 1 - beta", "model.neuron=native")
-        self.size, self.reset, self.reset_delay = size, reset, reset_delay
-        self.method, self.slope, self.dt = _NORSE_METHODS[surrogate], surrogate_slope, dt
-        constants = {
-            "beta": (beta, learn_beta),
-            "alpha": (alpha, learn_alpha),
-            "threshold": (threshold, learn_threshold),
-        }
-        for name, (value, learned) in constants.items():
-            if value is not None and learned:
-                self.register_parameter(name, nn.Parameter(value))
-            else:
-                self.register_buffer(name, value)
-
-    def constants(self) -> LIFConstants:
-        """Return the constants in the project's units, clamped to 0..1 with straight-through gradient."""
-        beta = straight_through(self.beta, self.beta.clamp(0, LARGEST_NORSE_BETA))
-        alpha = None if self.alpha is None else straight_through(self.alpha, self.alpha.clamp(0, 1))
-        return LIFConstants(beta=beta, alpha=alpha, threshold=self.threshold)
-
-    @property
-    def drive_scale(self) -> Tensor:
-        """Factor on the drive, [neuron]: 1 / (1 - beta)."""
-        return 1 / (1 - self.constants().beta)
-
-    @property
-    def cell(self) -> nn.Module:
-        """The Norse cell with the constants of this moment."""
-        constants = self.constants()
-        zero = torch.zeros_like(constants.threshold)
-        common: dict[str, Any] = {
-            "tau_mem_inv": (1 - constants.beta) / self.dt,
-            "v_leak": zero,
-            "v_reset": zero,
-            "v_th": constants.threshold,
-            "method": self.method,
-            "alpha": self.slope,
-        }
-        if constants.alpha is None:
-            parameters = norse.LIFBoxParameters(**common, reset_method=_NORSE_RESETS[self.reset])
-            return norse.LIFBoxCell(parameters, dt=self.dt)
-        return norse.LIFCell(
-            norse.LIFParameters(tau_syn_inv=(1 - constants.alpha) / self.dt, **common), dt=self.dt
-        )
-
-    def forward(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the cell over drive [time, batch, neuron] from zero state; returns spikes and membranes."""
-        with torch.autocast(device_type=drive.device.type, enabled=False):
-            scaled = drive.float() * self.drive_scale
-            zeros = torch.zeros_like(scaled[0])
-            cell = self.cell
-            if self.alpha is None:
-                state: Any = norse.LIFBoxFeedForwardState(v=zeros)
-            else:
-                state = norse.LIFFeedForwardState(v=zeros, i=zeros)
-            spikes, membranes = [], []
-            for x in scaled:
-                spike, state = cell(x, state)
-                spikes.append(spike)
-                membranes.append(state.v)
-        return torch.stack(spikes), torch.stack(membranes)
-
-
-LIBRARIES: dict[str, type[SnnTorchNeurons] | type[NorseNeurons]] = {
-    "snntorch": SnnTorchNeurons,
-    "norse": NorseNeurons,
-}
+__all__ = ["NorseNeurons", "SnnTorchNeurons", "make"]
 
 
 def make(
@@ -257,10 +23,15 @@ def make(
     beta: float,
     alpha: float | None,
     threshold: float,
-    beta_constraint: str,
-    dt: float,
+    reset: str,
+    reset_delay: int,
     learn_beta: bool,
-    **options: Any,
+    learn_alpha: bool,
+    learn_threshold: bool,
+    beta_constraint: str,
+    surrogate: str,
+    surrogate_slope: float,
+    dt: float,
 ) -> SnnTorchNeurons | NorseNeurons:
     """Return a layer of ``library`` with one constant per neuron.
 
@@ -268,32 +39,32 @@ def make(
         library: "snntorch" or "norse".
         size: number of neurons.
         beta, alpha, threshold: one number for all neurons; alpha None = delta synapse.
+        reset: "zero", "subtract" or "none".
+        reset_delay: 0 or 1 steps.
+        learn_beta, learn_alpha, learn_threshold: make the constant a parameter.
         beta_constraint: "shift" rounds beta once, here; these libraries cannot keep a learned beta on shifts.
+        surrogate: name of the surrogate derivative.
+        surrogate_slope: its steepness.
         dt: length of a step in seconds.
-        learn_beta: make beta a parameter.
-        options: the remaining arguments of :class:`SnnTorchNeurons` or :class:`NorseNeurons`.
 
     Raises:
         ConfigError: the library computes something else under this name.
     """
     if beta_constraint == "shift" and learn_beta:
-        _refuse("a learned beta on bit shifts exists for native neurons alone", "model.neuron=native")
+        refuse("a learned beta on bit shifts exists for native neurons alone", "model.neuron=native")
     betas = per_neuron("beta", beta, size, upper=1.0)
     arguments: dict[str, Any] = {
         "beta": nearest_shift(betas) if beta_constraint == "shift" else betas,
         "alpha": None if alpha is None else per_neuron("alpha", alpha, size, upper=1.0),
         "threshold": per_neuron("threshold", threshold, size, upper=None),
+        "reset": reset,
+        "reset_delay": reset_delay,
         "learn_beta": learn_beta,
+        "learn_alpha": learn_alpha,
+        "learn_threshold": learn_threshold,
+        "surrogate": surrogate,
+        "surrogate_slope": surrogate_slope,
     }
     if library == "norse":
-        arguments["dt"] = dt
-    return LIBRARIES[library](size, **arguments, **options)
-
-
-def _refuse(what: str, next_command: str) -> NoReturn:
-    raise ConfigError(
-        what,
-        where="model.neuron",
-        why="it would give other spikes than the configuration says",
-        next_command=next_command,
-    )
+        return NorseNeurons(size, dt=dt, **arguments)
+    return SnnTorchNeurons(size, **arguments)

@@ -177,9 +177,7 @@ def per_neuron(name: str, value: float | Tensor, size: int, *, upper: float | No
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise ConfigError unless ``value`` is one of ``choices``."""
     if value not in choices:
-        _refuse(
-            name, f"{name}={value} is unknown", f"choices are {', '.join(map(str, choices))}", str(choices[0])
-        )
+        _refuse(name, f"{name}={value} is unknown", f"choices are {', '.join(map(str, choices))}", str(choices[0]))
 
 
 def _refuse(name: str, what: str, why: str, example: str = "...") -> None:

@@ -17,9 +17,7 @@ _RESET_CODE = {"none": 0, "zero": 1, "subtract": 2}
 
 
 @njit(cache=True, nogil=True)
-def _integrate(
-    current, beta, threshold, reset, delay, spikes, visible, membrane
-):  # pragma: no cover - compiled
+def _integrate(current, beta, threshold, reset, delay, spikes, visible, membrane):  # pragma: no cover - compiled
     steps, batch, size = current.shape
     zero, one = np.float32(0), np.float32(1)
     carry, silent = np.zeros(size, np.float32), np.zeros(size, np.float32)

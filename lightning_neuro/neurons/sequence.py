@@ -84,9 +84,7 @@ class LIFSequence(torch.autograd.Function):
         return grad_drive, grad_beta, grad_alpha, grad_threshold, None, None, None, None
 
 
-def _source(
-    at_threshold: Tensor | None, grad_visible: Tensor | None, keep: Tensor | None, like: Tensor
-) -> Tensor:
+def _source(at_threshold: Tensor | None, grad_visible: Tensor | None, keep: Tensor | None, like: Tensor) -> Tensor:
     """Return the gradient that reaches v[t] directly, from the spike and from the visible membrane."""
     if grad_visible is None:
         return torch.zeros_like(like) if at_threshold is None else at_threshold

@@ -30,11 +30,10 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
         "accuracy (%)",
         100,
     )
+    accuracy.set_ylim(bottom=_floor(epochs), top=100.5)
     if "test/accuracy" in test:
         value = 100 * test["test/accuracy"]
-        accuracy.axhline(
-            value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %"
-        )
+        accuracy.axhline(value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %")
         accuracy.legend(frameon=False, fontsize=8, loc="lower right")
     rates = sorted(name for name in epochs[-1] if name.startswith("val/spike_rate/"))
     labels = {
@@ -44,6 +43,17 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
     _lines(activity, epochs, labels, "spikes per neuron and step")
     activity.set_ylim(bottom=0)
     figure.savefig(path)
+
+
+def _floor(epochs: Sequence[Mapping[str, float]]) -> float:
+    """Return where the accuracy axis starts: a little below all but the first tenth of the epochs, in percent.
+
+    The climb from chance would otherwise squeeze the differences that matter into a few pixels.
+    """
+    values = sorted(
+        100 * epoch[name] for epoch in epochs for name in ("train/accuracy", "val/accuracy") if name in epoch
+    )
+    return max(0.0, values[len(values) // 10] - 2) if values else 0.0
 
 
 def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, factor: float = 1.0) -> None:
@@ -59,6 +69,7 @@ def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, fact
                 marker="o" if len(points) == 1 else None,
             )
     axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
+    axes.set_xlim(left=1 if len(epochs) > 1 else None)
     axes.set_xlabel("epoch", fontsize=9, color=INK)
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.set_axisbelow(True)

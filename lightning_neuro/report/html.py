@@ -23,7 +23,7 @@ from lightning_neuro.report.wording import (
 _EXPLANATIONS = {
     Outcome.PASSED: "Every check that ran agreed with the golden model's answer or met its limit.",
     Outcome.FAILED: "At least one check found a difference. Do not use this artefact.",
-    Outcome.SKIPPED: "No check ran, so nothing is proved.",
+    Outcome.SKIPPED: "At least one check did not run; what it would have shown is not proved.",
 }
 
 

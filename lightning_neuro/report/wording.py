@@ -13,7 +13,7 @@ from lightning_neuro.report.model import Check, Outcome, PopulationSummary, Repo
 VERDICTS: Mapping[Outcome, str] = {
     Outcome.PASSED: "PASSED",
     Outcome.FAILED: "FAILED",
-    Outcome.SKIPPED: "NOT PROVED",
+    Outcome.SKIPPED: "INCOMPLETE",
 }
 ABSENT = "\N{EN DASH}"
 _PREFIXES: Mapping[int, str] = {-3: "n", -2: "\N{MICRO SIGN}", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
@@ -72,10 +72,10 @@ def accuracy_rows(report: Report) -> tuple[AccuracyRow, ...]:
 
 
 def verdict(report: Report) -> Outcome:
-    """Judge the whole report; SKIPPED stands for a report in which nothing passed and nothing failed."""
-    if report.ok:
-        return Outcome.PASSED
-    return Outcome.FAILED if report.count(Outcome.FAILED) else Outcome.SKIPPED
+    """Judge the whole report; SKIPPED stands for a report without a failure in which something was not proved."""
+    if report.count(Outcome.FAILED):
+        return Outcome.FAILED
+    return Outcome.PASSED if report.ok and not report.count(Outcome.SKIPPED) else Outcome.SKIPPED
 
 
 def tally(report: Report) -> str:
@@ -117,7 +117,7 @@ def number(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
     if isinstance(value, list | tuple):
         if len(value) > _LONG_LIST and all(isinstance(item, int | float) for item in value):
             return f"{len(value)} values, {number(min(value))} to {number(max(value))}"
@@ -163,6 +163,9 @@ def total_seconds(seconds: Mapping[str, float]) -> float:
     return seconds["total"] if "total" in seconds else sum(seconds.values())
 
 
+_FOR_PROGRAMS = ("cycles_of_samples",)  # told by their spread, drawn as a histogram
+
+
 def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Walk through nested resources as pairs of name and text; a key ending in _s, _hz ... has that unit.
 
@@ -172,6 +175,8 @@ def flat(resources: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
     [('cycles min / median / max', '612 / 840 / 1,121')]
     """
     for key, value in resources.items():
+        if key in _FOR_PROGRAMS:
+            continue
         name = f"{prefix}{key}".replace("_", " ")
         stem, _, unit = key.rpartition("_")
         if isinstance(value, Mapping) and tuple(value) in _SPREADS:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from snntorch.utils import reset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -29,7 +30,7 @@ class Stranger(pl.LightningModule):
     def forward(self, raster: Tensor) -> Tensor:
         state1, state2, counts = (), (), []
         for cell in (self.cell1, self.cell2):
-            if isinstance(cell, snntorch.Leaky):
+            if isinstance(cell, snntorch.Leaky | snntorch.Synaptic):
                 cell.reset_mem()
         for step in raster.unbind(1):
             hidden, *state1 = self.cell1(self.fc1(step), *state1)
@@ -52,6 +53,42 @@ def box(tau_mem_inv: float = 300.0) -> nn.Module:
     return norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=torch.tensor(tau_mem_inv), v_th=torch.tensor(0.2)))
 
 
+def synaptic() -> nn.Module:
+    return snntorch.Synaptic(alpha=0.7, beta=0.8, threshold=1.0)
+
+
+def current_based() -> nn.Module:
+    return norse.LIFCell(norse.LIFParameters(v_th=torch.tensor(0.3)))
+
+
+class Hidden(pl.LightningModule):
+    """nn.Sequential of snnTorch layers that keep their own state (init_hidden), as its tutorials build them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(8, 16),
+            snntorch.Leaky(beta=0.9, threshold=0.5, init_hidden=True),
+            nn.Dropout(0.1),
+            nn.Linear(16, 3),
+            snntorch.Leaky(beta=0.9, threshold=0.5, init_hidden=True, output=True),
+        )
+
+    def forward(self, raster: Tensor) -> Tensor:
+        reset(self.net)
+        return torch.stack([self.net(step)[0] for step in raster.unbind(1)]).sum(0)
+
+    training_step = Stranger.training_step
+    configure_optimizers = Stranger.configure_optimizers
+
+
+def test_layers_that_keep_their_own_state_are_exported(tmp_path: Path) -> None:
+    quantize, export = Quantize(), ExportNIR()
+    fit(Hidden(), tmp_path, ParameterBuffers(), quantize, export)
+    assert export.comparison is not None and export.comparison.mismatches == 0
+    assert quantize.result is not None and quantize.result.float_ is not None
+
+
 def loader() -> DataLoader:
     raster = (torch.rand(30, 12, 8) < 0.4).float()
     return DataLoader(TensorDataset(raster, torch.arange(30) % 3), batch_size=8)
@@ -63,7 +100,7 @@ def fit(module: pl.LightningModule, folder: Path, *callbacks: pl.Callback, **tra
     pl.Trainer(default_root_dir=folder, callbacks=list(callbacks), **options | trainer).fit(module, loader())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("make_cell", [leaky, box])
+@pytest.mark.parametrize("make_cell", [leaky, synaptic, box, current_based])
 def test_a_strangers_network_is_kept_quantised_and_exported(tmp_path: Path, make_cell) -> None:
     buffers, quantize, export = (
         ParameterBuffers(),
@@ -80,7 +117,8 @@ def test_a_strangers_network_is_kept_quantised_and_exported(tmp_path: Path, make
     assert export.comparison is not None and export.comparison.mismatches == 0
     _, metadata = read_nir(tmp_path / "x.nir", dt_s=None)
     assert metadata.readout is ReadoutKind.SPIKE_COUNT and "read-out assumed: spike_count" in metadata.assumptions
-    expected = Reset(kind=ResetKind.SUBTRACT, delay=1) if make_cell is leaky else Reset(kind=ResetKind.ZERO, delay=0)
+    from_snntorch = make_cell in (leaky, synaptic)
+    expected = Reset(kind=ResetKind.SUBTRACT if from_snntorch else ResetKind.ZERO, delay=int(from_snntorch))
     assert metadata.resets["cell1"] == expected
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_neuro.data.digits import Digits
-from lightning_neuro.data.mnist import Mnist
 from lightning_neuro.data.augment import shifted
-from lightning_neuro.data.mnist import FILES, read_idx
+from lightning_neuro.data.digits import Digits
+from lightning_neuro.data.mnist import FILES, Mnist, read_idx
 from lightning_neuro.data.module import stratified
 from lightning_neuro.errors import ConfigError, DataError
 

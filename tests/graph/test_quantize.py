@@ -104,3 +104,11 @@ def test_a_current_without_decay_is_refused() -> None:
 def test_impossible_widths_are_refused(widths: tuple[int, int, int]) -> None:
     with pytest.raises(ConfigError, match="must be an integer"):
         spec(*widths)
+
+
+def test_formats_without_integers_round_the_same_weights_to_the_same_integers() -> None:
+    graph = chain([12, 9, 4])
+    quantized, stored = quantize_network(graph, spec(), labelled(spikes(9, 16, 12)))
+    again = StoredQuantization.from_json(stored.to_json()).apply(graph)
+    for a, b in zip(quantized.projections, again.projections, strict=True):
+        assert (a.connection.weight.integers() == b.connection.weight.integers()).all()

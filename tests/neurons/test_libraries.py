@@ -129,8 +129,20 @@ def test_library_constants_are_per_neuron_and_in_the_state_dict(library):
     assert {"beta", "alpha", "threshold"} <= names
 
 
+@pytest.mark.parametrize("surrogate", ["atan", "fast_sigmoid", "triangle"])
+def test_norse_learns_with_its_nearest_surrogate(surrogate):
+    options = BASE | {"reset": "zero", "reset_delay": 0}
+    neurons = make("norse", SIZE, surrogate=surrogate, surrogate_slope=2.0, dt=1e-3, **options)
+    drive = linear_drive(0.35).requires_grad_()
+    neurons(drive)[0].sum().backward()
+    assert drive.grad is not None and drive.grad.abs().sum() > 0
+
+
+def test_a_surrogate_norse_does_not_have_is_refused():
+    with pytest.raises(ConfigError, match="boxcar"):
+        make("norse", SIZE, surrogate="boxcar", surrogate_slope=2.0, dt=1e-3, **BASE, reset="zero", reset_delay=0)
+
+
 def test_shift_constraint_rounds_the_libraries_beta():
-    neurons = foreign(
-        "snntorch", BASE | {"reset": "zero", "reset_delay": 0, "beta": 0.9, "beta_constraint": "shift"}
-    )
+    neurons = foreign("snntorch", BASE | {"reset": "zero", "reset_delay": 0, "beta": 0.9, "beta_constraint": "shift"})
     assert torch.equal(neurons.constants().beta, torch.full((SIZE,), 0.875))

@@ -200,3 +200,30 @@ def test_constants_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError) as caught:
         layer(**wrong)
     assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize("kernel", [recurrence, recurrence_numba])
+def test_a_membrane_at_the_threshold_does_not_fire(kernel):
+    drive = torch.tensor([0.5, 1.0, 1.0 + 2.0**-23]).view(1, 1, 3)
+    constants_of_three = (torch.full((3,), 0.5), None, torch.ones(3))
+    trace = kernel.integrate(drive, *constants_of_three, "zero", 0)
+    assert trace.spikes.flatten().tolist() == [0, 0, 1]
+    assert trace.visible.flatten().tolist() == [0.5, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("kernel", [recurrence, recurrence_numba])
+@pytest.mark.parametrize(
+    ("reset", "delay", "spikes", "visible"),
+    [
+        ("zero", 0, [0, 1, 0, 1], [0.75, 0.0, 0.75, 0.0]),
+        ("zero", 1, [0, 1, 0, 1], [0.75, 1.125, 0.75, 1.125]),
+        ("subtract", 0, [0, 1, 0, 1], [0.75, 0.125, 0.8125, 0.15625]),
+        ("subtract", 1, [0, 1, 0, 0], [0.75, 1.125, 0.3125, 0.90625]),
+        ("none", 0, [0, 1, 1, 1], [0.75, 1.125, 1.3125, 1.40625]),
+    ],
+)
+def test_four_steps_by_hand(kernel, reset, delay, spikes, visible):
+    drive = torch.full((4, 1, 1), 0.75)
+    trace = kernel.integrate(drive, torch.tensor([0.5]), None, torch.tensor([1.0]), reset, delay)
+    assert trace.spikes.flatten().tolist() == spikes
+    assert trace.visible.flatten().tolist() == visible

@@ -30,9 +30,7 @@ def test_sparse_product_equals_dense_up_to_summation_order(density, with_bias, i
 @pytest.mark.parametrize(("density", "sparse"), [(0.02, True), (0.6, False)])
 def test_density_chooses_the_way(density, sparse, monkeypatch):
     used = []
-    monkeypatch.setattr(
-        spike_matmul.SpikeLinear, "apply", lambda r, w, b: used.append(1) or r.float() @ w.t()
-    )
+    monkeypatch.setattr(spike_matmul.SpikeLinear, "apply", lambda r, w, b: used.append(1) or r.float() @ w.t())
     raster = (torch.rand(5, 8, 64, generator=torch.Generator().manual_seed(0)) < density).to(torch.uint8)
     assert spike_linear(raster, torch.randn(3, 64), None).shape == (5, 8, 3)
     assert bool(used) == sparse

@@ -46,7 +46,7 @@ def test_page_is_balanced_and_needs_nothing_from_outside(make_report: Callable[.
     [
         ((PASSED,), "passed", "PASSED"),
         ((PASSED, FAILED), "failed", "FAILED"),
-        ((SKIPPED,), "skipped", "NOT PROVED"),
+        ((SKIPPED,), "skipped", "INCOMPLETE"),
     ],
 )
 def test_banner_says_the_verdict(

@@ -11,28 +11,39 @@ Lanes = str | int | Sequence[int]
 MOST_AUTO_LANES = 128
 """Widest layer that "auto" builds: 128 lanes of 6-bit weights fill 43 of the 280 18-kbit block RAMs of an XC7Z020."""
 
-EXPECTED_ACTIVITY = 0.125
-"""Share of a layer's inputs assumed to be active in a step; coded images and trained hidden layers have 5 to 15 %."""
+INPUT_ACTIVITY = 0.125
+"""Share of input lines assumed active in a step: coded images have 5 to 13 %."""
+
+HIDDEN_ACTIVITY = 0.25
+"""Share of hidden neurons assumed to fire in a step; trained layers showed up to 20 %, and a lane too many is cheap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSize:
-    """What the choice of lanes depends on."""
+    """What the choice of lanes depends on.
+
+    Args:
+        inputs: input lines.
+        neurons: neurons.
+        activity: share of the inputs assumed active in a step.
+    """
 
     inputs: int
     neurons: int
+    activity: float
 
 
 def cycles_per_step(size: LayerSize, lanes: int) -> int:
     """Expected clock cycles of one layer per step.
 
-    An event takes one cycle per group of lanes; leak, compare and apply take three more per group, the tick one.
+    An event takes one cycle per group of lanes; leak, compare, wipe and settle take four more per group, the tick one.
 
-    >>> cycles_per_step(LayerSize(inputs=784, neurons=128), 128), cycles_per_step(LayerSize(inputs=784, neurons=128), 8)
-    (102, 1617)
+    >>> size = LayerSize(inputs=784, neurons=128, activity=0.125)
+    >>> cycles_per_step(size, 128), cycles_per_step(size, 8)
+    (103, 1633)
     """
     groups = -(-size.neurons // lanes)
-    return round(size.inputs * EXPECTED_ACTIVITY) * groups + 3 * groups + 1
+    return round(size.inputs * size.activity) * groups + 4 * groups + 1
 
 
 def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tuple[int, ...]:
@@ -45,8 +56,9 @@ def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tup
         sizes: layers in order.
         most: most lanes of one layer.
 
-    >>> choose_lanes([LayerSize(inputs=784, neurons=128), LayerSize(inputs=128, neurons=10)])
-    (128, 2)
+    >>> hidden = LayerSize(inputs=784, neurons=128, activity=0.125)
+    >>> choose_lanes([hidden, LayerSize(inputs=128, neurons=10, activity=0.25)])
+    (128, 5)
     """
     pace = max(cycles_per_step(size, min(size.neurons, most)) for size in sizes)
     return tuple(
@@ -61,7 +73,8 @@ def resolve_lanes(lanes: Lanes, sizes: Sequence[LayerSize]) -> tuple[int, ...]:
         lanes: "auto", a number, or one number per layer.
         sizes: layers in order.
 
-    >>> resolve_lanes(64, [LayerSize(inputs=784, neurons=128), LayerSize(inputs=128, neurons=10)])
+    >>> hidden = LayerSize(inputs=784, neurons=128, activity=0.125)
+    >>> resolve_lanes(64, [hidden, LayerSize(inputs=128, neurons=10, activity=0.25)])
     (64, 10)
     """
     if lanes == "auto":

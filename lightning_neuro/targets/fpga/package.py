@@ -32,7 +32,8 @@ def network_package(layers: Sequence[LayerPlan]) -> str:
     accessors = [_accessor(name, table, len(layers)) for name, table in _ACCESSORS.items()]
     last = layers[-1]
     return f"""\
--- Generated: constants and weight memories of this network. Everything else in this folder is the same for all networks.
+-- Generated: constants and weight memories of this network.
+-- Everything else in this folder is the same for all networks.
 library ieee;
 use ieee.std_logic_1164.all;
 use work.snn_pkg.all;
@@ -111,20 +112,22 @@ def _record(index: int, layer: LayerPlan) -> str:
         ("emits_membranes", str(layer.emits_membranes).lower()),
     ]
     body = ",\n".join(f"      {name:<18} => {value}" for name, value in fields)
-    return f"    {index} => (  -- {layer.name}\n{body})"
+    name = "".join(c if c.isalnum() or c in "_.-" else "_" for c in layer.name)
+    return f"    {index} => (  -- {name}\n{body})"
 
 
 def _layer_tables(index: int, layer: LayerPlan) -> str:
     words = memory_words(layer)
     current = layer.current_leak.integers()[0] if layer.current_leak is not None else np.zeros(1, np.int64)
     memory = ",\n".join(f"    {address} => {literal(word)}" for address, word in enumerate(words))
+    bounds = f"memory_t({len(words) - 1} downto 0)({layer.word_bits - 1} downto 0)"
     return "\n".join(
         [
             _integers(f"THRESHOLDS_{index}", layer.threshold),
             _integers(f"RESET_VALUES_{index}", layer.v_reset),
             _integers(f"LEAK_MULTIPLIERS_{index}", layer.leak.integers()[0]),
             _integers(f"CURRENT_LEAK_MULTIPLIERS_{index}", current),
-            f"  constant WEIGHTS_{index} : memory_t({len(words) - 1} downto 0)({layer.word_bits - 1} downto 0) := (\n{memory});\n",
+            f"  constant WEIGHTS_{index} : {bounds} := (\n{memory});\n",
         ]
     )
 
@@ -156,7 +159,5 @@ def _accessor(name: str, table: tuple[str, str], count: int) -> tuple[str, str]:
     """Declaration and body of a function from the layer's index to its table."""
     kind, prefix = table
     head = f"  function {name}(index : natural) return {kind}"
-    choices = "".join(
-        f"    if index = {k} then\n      return {prefix}_{k};\n    end if;\n" for k in range(count - 1)
-    )
+    choices = "".join(f"    if index = {k} then\n      return {prefix}_{k};\n    end if;\n" for k in range(count - 1))
     return head + ";\n", f"{head} is\n  begin\n{choices}    return {prefix}_{count - 1};\n  end function;\n"

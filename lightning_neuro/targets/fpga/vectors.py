@@ -63,9 +63,7 @@ def stimulus_lines(spikes: NDArray[np.uint8], runs: Sequence[Run]) -> Iterator[s
             yield " ".join(map(str, (len(addresses), *addresses)))
 
 
-def expected_lines(
-    spikes: NDArray[np.uint8], membranes: NDArray[np.generic], runs: Sequence[Run]
-) -> Iterator[str]:
+def expected_lines(spikes: NDArray[np.uint8], membranes: NDArray[np.generic], runs: Sequence[Run]) -> Iterator[str]:
     """Per step: sample, step, the spikes and the membranes of all neurons of one layer."""
     for run in runs:
         for step in range(spikes.shape[1]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from lightning_neuro.graph import golden
@@ -96,7 +98,7 @@ def draw_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors
     rng = np.random.default_rng(seed)
     sizes = rng.choice([1, 2, 3, 5, 7, 8, 9, 13, 17, 20], size=int(rng.integers(2, 6)))
     populations, projections = [], []
-    for k, (n_in, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (n_in, n) in enumerate(itertools.pairwise(sizes)):
         is_output = k == len(sizes) - 2
         reset = NO_RESET if is_output and rng.random() < 0.3 else RESETS[rng.integers(len(RESETS))]
         population, projection = draw_layer(
@@ -104,7 +106,8 @@ def draw_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors
         )
         populations.append(population)
         projections.append(projection)
-    membrane = reset.kind is ResetKind.NONE or rng.random() < 0.2
+    silent = populations[-1].neuron.reset.kind is ResetKind.NONE
+    membrane = silent or rng.random() < 0.2
     graph = HardwareGraph(
         input=Input(name="input", shape=(int(sizes[0]),)),
         populations=tuple(populations),

@@ -76,7 +76,7 @@ begin
   begin
     slices : entity work.weight_memory
       generic map (
-        LAYER => INDEX,
+        INDEX => INDEX,
         DEPTH => DEPTH,
         FIRST => k * SLICE,
         WIDTH => WIDTH
@@ -94,7 +94,7 @@ begin
   write         <= operation.clear or operation.unwind or operation.amend or operation.leak or add
                    or operation.wipe or operation.settle;
 
-  lanes : for lane in 0 to L.lanes - 1 generate
+  each_lane : for lane in 0 to L.lanes - 1 generate
     constant DRIVE_BITS : positive := drive_bits_of(L);
     signal weight   : signed(L.weight_bits - 1 downto 0);
     signal drive    : signed(DRIVE_BITS - 1 downto 0);
@@ -103,7 +103,7 @@ begin
     weight <= signed(weights((lane + 1) * L.weight_bits - 1 downto lane * L.weight_bits));
 
     exponential : if L.current_based generate
-      currents : entity work.synapse
+      currents_of_lane : entity work.synapse
         generic map (
           GROUPS           => L.groups,
           WEIGHT_BITS      => L.weight_bits,
@@ -126,7 +126,7 @@ begin
       drive <= weight;
     end generate;
 
-    neurons : entity work.neuron
+    membranes_of_lane : entity work.neuron
       generic map (
         GROUPS           => L.groups,
         DRIVE_BITS       => DRIVE_BITS,

@@ -69,66 +69,67 @@ architecture rtl of neuron is
   constant THRESHOLD_TABLE : memory_t := table_of(THRESHOLDS, STATE_BITS);
   constant RESET_TABLE     : memory_t := table_of(RESET_VALUES, STATE_BITS);
 
-  signal state, lost, operand, total, constant_now : signed(SUM_BITS - 1 downto 0);
-  signal borrowed                                  : signed(SUM_BITS downto 0);
-  signal threshold, reset_value                    : signed(STATE_BITS - 1 downto 0);
-  signal below_range, above_range, above_threshold, above_when_clamped, spikes_now : std_logic;
-  signal spiked, remembered         : std_logic;             -- spike of this, of the previous step
-  signal resets, too_low, too_high  : std_logic;             -- set by compare
-  signal zero_now, take_drive, take_lost : std_logic;
+  constant UNIFORM_LEAK     : boolean := all_equal(LEAK_MULTIPLIERS);
+  constant LEAK_DIGITS      : integer_vector := signed_digits(LEAK_MULTIPLIERS(LEAK_MULTIPLIERS'low));
+  constant MULTIPLIER_BITS  : positive := index_bits(maximum_of(LEAK_MULTIPLIERS) + 1) + 1;
+  constant MULTIPLIER_TABLE : memory_t := table_of(LEAK_MULTIPLIERS, MULTIPLIER_BITS);
+
+  signal state, total, constant_now              : signed(SUM_BITS - 1 downto 0);
+  signal threshold, reset_value                  : signed(STATE_BITS - 1 downto 0);
+  signal multiplier                              : unsigned(MULTIPLIER_BITS - 1 downto 0);
+  signal spiked, remembered                      : std_logic;  -- spike of this, of the previous step
+  signal resets, too_low, too_high               : std_logic;  -- found by compare
+  signal zero_now, take_drive, take_lost         : std_logic;
 begin
 
   threshold   <= signed(entry(THRESHOLD_TABLE, group_index));
   reset_value <= signed(entry(RESET_TABLE, group_index));
 
-  -- What the membrane loses in a step. It was saturated, so STATE_BITS hold it.
-  uniform_leak : if all_equal(LEAK_MULTIPLIERS) generate
-    constant DIGITS : integer_vector := signed_digits(LEAK_MULTIPLIERS(LEAK_MULTIPLIERS'low));
-  begin
-    lost <= resize(leak_by_constant(state(STATE_BITS - 1 downto 0), DIGITS, LEAK_SHIFT), SUM_BITS);
-  else generate
-    constant BITS : positive := index_bits(maximum_of(LEAK_MULTIPLIERS) + 1) + 1;
-    constant MULTIPLIER_TABLE : memory_t := table_of(LEAK_MULTIPLIERS, BITS);
-  begin
-    lost <= resize(leak_by_product(
-      state(STATE_BITS - 1 downto 0), unsigned(entry(MULTIPLIER_TABLE, group_index)), LEAK_SHIFT), SUM_BITS);
-  end generate;
+  multiplier  <= unsigned(entry(MULTIPLIER_TABLE, group_index));
 
-  -- The comparison precedes saturation; that changes its answer only for a threshold at the top of the range.
-  above_threshold <= '0' when RESET_KIND = RESET_NONE or threshold = TOP else
-                     above(state, unsigned(threshold(STATE_BITS - 2 downto 0)));
-  above_when_clamped <= above(reset_value, unsigned(threshold(STATE_BITS - 2 downto 0)));
-  spikes_now <= above_when_clamped when CLAMPS and remembered = '1' else above_threshold;
-
-  -- Outside the range: the bits above the membrane's sign differ from the sum's sign.
-  below_range <= state(SUM_BITS - 1) and not (and state(SUM_BITS - 2 downto STATE_BITS - 1));
-  above_range <= not state(SUM_BITS - 1) and (or state(SUM_BITS - 2 downto STATE_BITS - 1)) when SATURATES_HIGH else '0';
-
-  flags : process (clk)
+  -- Everything that is asked at the end of a step. It costs nothing in the meantime, neither power nor simulation time.
+  judge : process (clk)
+    variable above_threshold : std_logic;
   begin
     if rising_edge(clk) then
       if compare = '1' then
-        too_low  <= below_range;
-        too_high <= above_range;
-        resets   <= '0';
+        -- The comparison precedes saturation; that changes its answer only for a threshold at the top of the range.
+        above_threshold := above(state, unsigned(threshold(STATE_BITS - 2 downto 0)));
+        if RESET_KIND = RESET_NONE or threshold = TOP then
+          above_threshold := '0';
+        end if;
+        if CLAMPS and remembered = '1' then
+          above_threshold := above(reset_value, unsigned(threshold(STATE_BITS - 2 downto 0)));
+        end if;
+        spiked <= above_threshold;
+
+        resets <= '0';
         if ZERO_AT_ONCE then
-          resets <= spikes_now;
+          resets <= above_threshold;
         elsif CLAMPS then
           resets <= remembered;
+        end if;
+
+        -- Outside the range: the bits above the membrane's sign differ from the sum's sign.
+        too_low <= state(SUM_BITS - 1) and not (and state(SUM_BITS - 2 downto STATE_BITS - 1));
+        too_high <= '0';
+        if SATURATES_HIGH then
+          too_high <= not state(SUM_BITS - 1) and (or state(SUM_BITS - 2 downto STATE_BITS - 1));
         end if;
       end if;
       if clear = '1' then
         spiked <= '0';
-      elsif compare = '1' then
-        spiked <= spikes_now;
       end if;
     end if;
   end process;
 
   spike <= spiked;
 
-  zero_now <= clear or (wipe and (resets or too_low or too_high)) or (unwind and remembered) when ZERO_LATER else
-              clear or (wipe and (resets or too_low or too_high));
+  with_unwind : if ZERO_LATER generate
+    zero_now <= clear or (wipe and (resets or too_low or too_high)) or (unwind and remembered);
+  else generate
+    zero_now <= clear or (wipe and (resets or too_low or too_high));
+  end generate;
 
   choose_constant : process (all)
   begin
@@ -158,25 +159,30 @@ begin
   end process;
 
   -- The choice of the operand shares the LUTs in front of the carry chain: two select bits, state, drive, what is lost.
-  choose_operand : process (all)
-    variable shifted : signed(SUM_BITS - 1 downto 0);
+  subtract_operand : process (all)
+    variable shifted, operand : signed(SUM_BITS - 1 downto 0);
+    variable borrowed         : signed(SUM_BITS downto 0);
   begin
-    shifted := ZERO;
-    shifted(SUM_BITS - 1 downto DRIVE_SHIFT) := resize(drive, SUM_BITS - DRIVE_SHIFT);
     if take_drive = '1' and take_lost = '1' then
-      operand <= state;
+      operand := state;
     elsif take_drive = '1' then
-      operand <= not shifted;
+      shifted := ZERO;
+      shifted(SUM_BITS - 1 downto DRIVE_SHIFT) := resize(drive, SUM_BITS - DRIVE_SHIFT);
+      operand := not shifted;
     elsif take_lost = '1' then
-      operand <= lost;
+      -- what the membrane loses; it was saturated, so STATE_BITS hold it
+      if UNIFORM_LEAK then
+        operand := resize(leak_by_constant(state(STATE_BITS - 1 downto 0), LEAK_DIGITS, LEAK_SHIFT), SUM_BITS);
+      else
+        operand := resize(leak_by_product(state(STATE_BITS - 1 downto 0), multiplier, LEAK_SHIFT), SUM_BITS);
+      end if;
     else
-      operand <= constant_now;
+      operand := constant_now;
     end if;
+    -- the extra lowest bit brings in the borrow that "add" needs
+    borrowed := (state & add_n) - (operand & '1');
+    total    <= borrowed(SUM_BITS downto 1);
   end process;
-
-  -- The extra lowest bit brings in the borrow that "add" needs.
-  borrowed <= (state & add_n) - (operand & '1');
-  total    <= borrowed(SUM_BITS downto 1);
 
   one_neuron : if GROUPS = 1 generate
     remembered <= spiked;

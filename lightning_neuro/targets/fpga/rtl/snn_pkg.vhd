@@ -74,10 +74,10 @@ package snn_pkg is
 
   -- Bits per memory block: the widest port that a 36-kbit block RAM offers at this depth, so that no word is put
   -- together from blocks in depth (which would cost multiplexers).
-  function slice_bits(depth : positive; width : positive) return positive;
+  function slice_bits(depth : positive; word_bits : positive) return positive;
 
-  -- Some bits of every word.
-  function slice_of(words : memory_t; first : natural; width : positive) return memory_t;
+  -- Some bits of every word; zeros behind the last word.
+  function slice_of(words : memory_t; first : natural; word_bits, depth : positive) return memory_t;
 
   -- Integers as a table of words, a single word when all are equal.
   function table_of(values : integer_vector; bits : positive) return memory_t;
@@ -186,25 +186,29 @@ package body snn_pkg is
     return result;
   end function;
 
-  function slice_bits(depth : positive; width : positive) return positive is
+  function slice_bits(depth : positive; word_bits : positive) return positive is
   begin
     if depth <= 2048 then
-      return width;                     -- 18 bits and more: nothing to gain
+      return word_bits;                     -- 18 bits and more: nothing to gain
     elsif depth <= 4096 then
-      return minimum(width, 9);
+      return minimum(word_bits, 9);
     elsif depth <= 8192 then
-      return minimum(width, 4);
+      return minimum(word_bits, 4);
     elsif depth <= 16384 then
-      return minimum(width, 2);
+      return minimum(word_bits, 2);
     end if;
     return 1;
   end function;
 
-  function slice_of(words : memory_t; first : natural; width : positive) return memory_t is
-    variable result : memory_t(words'range)(width - 1 downto 0);
+  function slice_of(words : memory_t; first : natural; word_bits, depth : positive) return memory_t is
+    variable result : memory_t(depth - 1 downto 0)(word_bits - 1 downto 0);
   begin
-    for k in words'range loop
-      result(k) := words(k)(first + width - 1 downto first);
+    for k in result'range loop
+      if k < words'length then
+        result(k) := words(k)(first + word_bits - 1 downto first);
+      else
+        result(k) := (word_bits - 1 downto 0 => '0');
+      end if;
     end loop;
     return result;
   end function;

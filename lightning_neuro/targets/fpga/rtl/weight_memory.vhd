@@ -8,7 +8,7 @@ use work.network_pkg.all;
 
 entity weight_memory is
   generic (
-    LAYER : natural;
+    INDEX : natural;                                        -- of the layer
     DEPTH : positive;
     FIRST : natural;                                        -- lowest bit of the slice
     WIDTH : positive
@@ -21,8 +21,10 @@ entity weight_memory is
 end entity;
 
 architecture rtl of weight_memory is
-  constant CONTENT : memory_t(DEPTH - 1 downto 0)(WIDTH - 1 downto 0) :=
-    slice_of(weights_of(LAYER), FIRST, WIDTH);
+  -- Two words at least: a table with a single one is no memory, and not every tool copes with it.
+  constant WORDS   : positive := maximum(DEPTH, 2);
+  constant CONTENT : memory_t(WORDS - 1 downto 0)(WIDTH - 1 downto 0) :=
+    slice_of(weights_of(INDEX), FIRST, WIDTH, WORDS);
   attribute rom_style : string;
   attribute rom_style of CONTENT : constant is "block";
   signal fetched : std_logic_vector(WIDTH - 1 downto 0);

@@ -1,0 +1,322 @@
+"""What the VHDL can take: limits as data, and one small named rule per constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from lightning_neuro.errors import Violation
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    Dense,
+    HardwareGraph,
+    Lif,
+    Population,
+    ReadoutKind,
+    ResetKind,
+    TimeBase,
+)
+from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
+from lightning_neuro.targets.fpga.plan import MEMBRANE_READOUTS, bias_row_count, plan_network
+
+NEURON_KINDS = (Lif, CubaLif)
+WEIGHT_BITS = range(2, 17)
+STATE_BITS = range(4, 33)  # testbench and constants are 32-bit integers
+SUM_BITS_MAX = 48  # one carry chain of 12 CARRY4; beyond it the clock suffers
+NEURONS_MAX = 4096  # spikes of a layer leave one by one: 4096 cycles per step at worst
+FAN_IN_MAX = 65536  # 16-bit addresses
+LAYERS_MAX = 16  # each adds its latency; deeper networks were not tried
+BIAS_ROWS_MAX = 64  # each row costs one cycle per group and step
+MEMORY_BITS_MAX = 36 * 1024 * 1880  # block RAM of an XC7VX1140T, the 7-series device that has most
+LANES_MAX = 1024  # control signals reach every lane in one cycle
+
+REMEDY_NETWORK = "model.layers=[null,SMALLER,null]   (train again)"
+
+
+def check_graph(graph: HardwareGraph, lanes: Lanes) -> tuple[Violation, ...]:
+    """Every constraint that a graph breaks.
+
+    Args:
+        graph: quantised graph.
+        lanes: the setting ``target.lanes``.
+
+    Returns:
+        All violations. Rules that need a plan of the layers run only when the structure is right.
+    """
+    found = tuple(violation for rule in STRUCTURE_RULES for violation in rule(graph))
+    found += tuple(_lane_setting(graph, lanes))
+    if found:
+        return found
+    counts = resolve_lanes(lanes, layer_sizes(graph))
+    return tuple(violation for rule in SIZE_RULES for violation in rule(graph, counts))
+
+
+def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
+    """Inputs and neurons of every layer of a chain."""
+    sizes = {graph.input.name: graph.input.size} | {p.name: p.size for p in graph.populations}
+    return tuple(
+        LayerSize(
+            inputs=sizes[graph.into(p.name)[0].pre] if graph.into(p.name) else 1,
+            neurons=p.size,
+            activity=HIDDEN_ACTIVITY if k else INPUT_ACTIVITY,
+        )
+        for k, p in enumerate(graph.populations)
+    )
+
+
+# -- structure ---------------------------------------------------------------------------------------------------
+
+
+def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
+    """The hardware advances in steps."""
+    if graph.time is not TimeBase.STEPPED:
+        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
+
+
+def depth(graph: HardwareGraph) -> Iterator[Violation]:
+    """At least one layer, at most ``LAYERS_MAX``."""
+    count = len(graph.populations)
+    if not 1 <= count <= LAYERS_MAX:
+        yield Violation(
+            where="network",
+            what="layers",
+            needed=str(count),
+            available=f"1 to {LAYERS_MAX}",
+            remedy="model.layers=[null,FEWER LAYERS,null]   (train again)",
+        )
+
+
+def chain(graph: HardwareGraph) -> Iterator[Violation]:
+    """Every population is fed by the one before it, and by nothing else."""
+    before = graph.input.name
+    for population in graph.populations:
+        incoming = graph.into(population.name)
+        feeds = ", ".join(f"{p.pre} (delay {p.delay})" for p in incoming) or "nothing"
+        if [(p.pre, p.delay) for p in incoming] != [(before, 0)]:
+            yield Violation(
+                where=population.name,
+                what="inputs",
+                needed=feeds,
+                available=f"{before} alone, without delay",
+                remedy="use a feed-forward chain of layers   (train again)",
+            )
+        before = population.name
+    if graph.populations and graph.output != graph.populations[-1].name:
+        yield Violation(
+            where=graph.output,
+            what="output",
+            needed="read-out in the middle",
+            available=f"the last layer, {before}",
+            remedy="remove the layers behind the output   (train again)",
+        )
+
+
+def dense(graph: HardwareGraph) -> Iterator[Violation]:
+    """All-to-all projections only."""
+    for projection in graph.projections:
+        if not isinstance(projection.connection, Dense):
+            yield Violation(
+                where=projection.name,
+                what="connection",
+                needed=type(projection.connection).__name__,
+                available="Dense",
+                remedy="use fully connected layers   (train again)",
+            )
+
+
+def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
+    """Events carry no value."""
+    if graph.coding.get("kind") == "direct":
+        yield Violation(
+            where=graph.input.name,
+            what="input",
+            needed="real values (direct coding)",
+            available="spikes",
+            remedy="data.encoder=rate   (train again)",
+        )
+
+
+def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
+    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
+    for population in graph.populations:
+        if not isinstance(population.neuron, NEURON_KINDS):
+            yield Violation(
+                where=population.name,
+                what="neuron",
+                needed=type(population.neuron).__name__,
+                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
+                remedy="model=lif   (train again)",
+            )
+
+
+def quantised(graph: HardwareGraph) -> Iterator[Violation]:
+    """Integers only."""
+    if not graph.quantized:
+        yield Violation(
+            where="network",
+            what="numbers",
+            needed="real",
+            available="integers",
+            remedy="quantize.weight_bits=6 quantize.state_bits=12",
+        )
+
+
+def resets(graph: HardwareGraph) -> Iterator[Violation]:
+    """Delay 0 or 1; a layer that never spikes can only be read out, by its membrane."""
+    for population in graph.populations:
+        if not isinstance(population.neuron, NEURON_KINDS):
+            continue
+        reset = population.neuron.reset
+        if reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay != 1):
+            yield Violation(
+                where=population.name,
+                what="reset",
+                needed=f"{reset.kind.value}, delay {reset.delay}",
+                available="zero or subtract with delay 0 or 1, clamp with delay 1, none",
+                remedy="model.reset_delay=0   (train again)",
+            )
+        read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
+        if reset.kind is ResetKind.NONE and not read_by_membrane:
+            yield Violation(
+                where=population.name,
+                what="reset none",
+                needed="spikes of a layer without reset",
+                available="as a read-out by membrane",
+                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
+            )
+
+
+STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
+    stepped_time,
+    depth,
+    chain,
+    dense,
+    binary_input,
+    neuron_kind,
+    quantised,
+    resets,
+)
+
+
+def _lane_setting(graph: HardwareGraph, lanes: Lanes) -> Iterator[Violation]:
+    """``target.lanes`` is "auto", a positive number, or one number per layer within its neurons."""
+    count = len(graph.populations)
+    if lanes == "auto" or (isinstance(lanes, int) and not isinstance(lanes, bool) and lanes >= 1):
+        return
+    form = f'"auto", a number from 1 on, or a list of {count}'
+    if isinstance(lanes, str | int) or len(lanes) != count:
+        yield Violation(
+            where="target.lanes", what="lanes", needed=repr(lanes), available=form, remedy="target.lanes=auto"
+        )
+        return
+    for population, chosen in zip(graph.populations, lanes, strict=True):
+        if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= population.size:
+            yield Violation(
+                where=population.name,
+                what="lanes",
+                needed=repr(chosen),
+                available=f"1 to {population.size} (the layer's neurons)",
+                remedy="target.lanes=auto",
+            )
+
+
+# -- sizes -------------------------------------------------------------------------------------------------------
+
+
+def widths(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """Weight, membrane and sum widths."""
+    for layer in plan_network(graph, lanes):
+        wanted = (
+            ("weight bits", layer.weight_bits, WEIGHT_BITS, f"quantize.weight_bits={WEIGHT_BITS[-1] // 2}"),
+            ("state bits", layer.state_bits, STATE_BITS, "quantize.state_bits=12"),
+            ("accumulator bits", layer.sum_bits, range(1, SUM_BITS_MAX + 1), "quantize.state_bits=SMALLER"),
+        )
+        for what, bits, allowed, remedy in wanted:
+            if bits not in allowed:
+                yield Violation(
+                    where=layer.name,
+                    what=what,
+                    needed=str(bits),
+                    available=f"{allowed[0]} to {allowed[-1]}",
+                    remedy=remedy,
+                )
+        if layer.weight_shift < 0:
+            yield Violation(
+                where=layer.name,
+                what="membrane resolution",
+                needed=f"weight LSB = membrane LSB / {2**-layer.weight_shift}",
+                available="weight LSB at least the membrane's",
+                remedy="quantize.state_bits=LARGER",
+            )
+
+
+def counts(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """Neurons, fan-in, lanes and weight memory."""
+    for size, population, count in zip(layer_sizes(graph), graph.populations, lanes, strict=True):
+        bits = graph.into(population.name)[0].connection.weight.format
+        assert bits is not None
+        memory = size.inputs * -(-size.neurons // count) * count * bits.bits
+        for what, needed, most, remedy in (
+            ("neurons", size.neurons, NEURONS_MAX, REMEDY_NETWORK),
+            ("fan-in", size.inputs, FAN_IN_MAX, REMEDY_NETWORK),
+            ("lanes", count, LANES_MAX, f"target.lanes={LANES_MAX}"),
+            ("weight memory bits", memory, MEMORY_BITS_MAX, "quantize.weight_bits=SMALLER"),
+        ):
+            if needed > most:
+                yield Violation(
+                    where=population.name, what=what, needed=str(needed), available=f"at most {most}", remedy=remedy
+                )
+
+
+def thresholds(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """Thresholds are not negative: the comparison relies on it."""
+    for population in graph.populations:
+        lowest = _lowest_threshold(population)
+        if lowest < 0:
+            yield Violation(
+                where=population.name,
+                what="threshold",
+                needed=str(lowest),
+                available="0 or more (in membrane LSBs)",
+                remedy="model.threshold=POSITIVE   (train again)",
+            )
+
+
+def _lowest_threshold(population: Population) -> int:
+    neuron = population.neuron
+    assert isinstance(neuron, Lif | CubaLif)
+    return 0 if neuron.reset.kind is ResetKind.NONE else int(neuron.threshold.integers().min())
+
+
+def bias_rows(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """A bias is added as rows of weights, and each row takes time."""
+    for population in graph.populations:
+        weight = graph.into(population.name)[0].connection.weight.format
+        state = population.state_format
+        assert weight is not None and state is not None
+        raw = population.bias.integers()
+        lsb = round(weight.lsb / state.lsb)
+        if (raw % lsb).any():
+            yield Violation(
+                where=population.name,
+                what="bias",
+                needed="fractions of a weight LSB",
+                available=f"multiples of {lsb} membrane LSBs",
+                remedy="quantize.weight_bits=LARGER",
+            )
+        rows = bias_row_count(raw // lsb, weight)
+        if rows > BIAS_ROWS_MAX:
+            yield Violation(
+                where=population.name,
+                what="bias",
+                needed=f"{rows} rows of weights",
+                available=f"at most {BIAS_ROWS_MAX}",
+                remedy="quantize.weight_bits=LARGER",
+            )
+
+
+SIZE_RULES: tuple[Callable[[HardwareGraph, Sequence[int]], Iterator[Violation]], ...] = (
+    counts,
+    thresholds,
+    bias_rows,
+    widths,
+)

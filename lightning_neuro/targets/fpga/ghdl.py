@@ -1,0 +1,180 @@
+"""GHDL: analyse and simulate the artefact's own files, translate them to Verilog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.errors import ToolError
+from lightning_neuro.targets.fpga.vectors import ALONE
+from lightning_neuro.tools import CompletedRun, require_tool, run_tool
+
+RTL_FILES = (
+    "snn_pkg.vhd",
+    "network_pkg.vhd",
+    "weight_memory.vhd",
+    "synapse.vhd",
+    "neuron.vhd",
+    "spike_scanner.vhd",
+    "membrane_output.vhd",
+    "sequencer.vhd",
+    "layer.vhd",
+    "network.vhd",
+    "snn_top.vhd",
+)
+"""In order of analysis."""
+
+TOP = "snn_top"
+
+# A simulator's start values are undefined for a few cycles; the testbench reports undefined results itself.
+QUIET = "--ieee-asserts=disable"
+# Weight memories of large layers are built on the stack when the design is elaborated.
+UNLIMITED_STACK = "--max-stack-alloc=0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """The first value that differs.
+
+    Args:
+        layer: index of the layer.
+        sample, step, neuron: where in the recording.
+        kind: "spike" or "membrane".
+        expected, got: values as text; "undefined" when the simulator had none.
+    """
+
+    layer: int
+    sample: int
+    step: int
+    neuron: int
+    kind: str
+    expected: str
+    got: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simulation:
+    """What the testbench found.
+
+    Args:
+        verdict: its first line: "PASSED ...", "FAILED ..." or "STALLED ...".
+        compared: values compared, per layer and last for the output stream.
+        first: the first difference in time, then layer, then neuron; None when there is none.
+        stream_difference: first wrong beat of the output stream, as text; empty when there is none.
+        cycles: clock cycles of every sample that ran alone.
+        output: the output stream as recorded.
+    """
+
+    verdict: str
+    compared: tuple[int, ...]
+    first: Mismatch | None
+    stream_difference: str
+    cycles: NDArray[np.int64]
+    output: str
+
+
+def rtl_paths(folder: Path) -> list[Path]:
+    """The artefact's VHDL files in order of analysis."""
+    return [folder / "rtl" / name for name in RTL_FILES]
+
+
+def analyse_command(ghdl: str, artefact: Path) -> list[str | Path]:
+    """Command that analyses design and testbench into the working folder."""
+    return [ghdl, "-a", "--std=08", *rtl_paths(artefact), artefact / "testbench" / "testbench.vhd"]
+
+
+def simulate_command(ghdl: str, vectors: Path) -> list[str | Path]:
+    """Command that runs the testbench; it reads from and writes to the folder of the vectors."""
+    return [ghdl, "-r", "--std=08", "testbench", f"-gFOLDER={vectors.as_posix()}/", QUIET, UNLIMITED_STACK]
+
+
+def verilog_command(ghdl: str, artefact: Path) -> list[str | Path]:
+    """Command that prints the design as Verilog."""
+    return [ghdl, "--synth", "--std=08", "--out=verilog", *rtl_paths(artefact), "-e", TOP]
+
+
+def simulate(artefact: Path, work: Path, timeout_s: float) -> Simulation:
+    """Run the self-checking testbench on exactly the files of the artefact.
+
+    Args:
+        artefact: folder with ``rtl/`` and ``testbench/``.
+        work: empty folder for the simulator's library and results.
+        timeout_s: most seconds for each of the two commands.
+
+    Raises:
+        ToolError: GHDL is missing, failed, or took too long.
+    """
+    ghdl = require_tool("ghdl")
+    artefact = artefact.resolve()
+    for file in (artefact / "testbench").glob("*.txt"):
+        (work / file.name).write_bytes(file.read_bytes())
+    run_tool(analyse_command(ghdl, artefact), cwd=work, timeout_s=timeout_s)
+    run = run_tool(simulate_command(ghdl, Path(".")), cwd=work, timeout_s=timeout_s)
+    return read_results(work, run)
+
+
+def read_results(work: Path, run: CompletedRun) -> Simulation:
+    """Collect what the testbench wrote.
+
+    Raises:
+        ToolError: the simulation ended without a verdict.
+    """
+    result = work / "result.txt"
+    lines = result.read_text().splitlines() if result.exists() else []
+    if not lines:
+        raise ToolError(
+            "the simulation ended without a verdict",
+            where=str(work),
+            why=f"GHDL said: {(run.stderr or run.stdout).strip()[-500:] or 'nothing'}",
+            next_command="run testbench/run_ghdl.sh in the artefact",
+        )
+    mismatches = (work / "mismatches.txt").read_text()
+    cycles = [list(map(int, line.split())) for line in (work / "cycles.txt").read_text().splitlines()]
+    return Simulation(
+        verdict=lines[0],
+        compared=tuple(int(line.split()[1]) for line in lines[1:]),
+        first=first_mismatch(mismatches),
+        stream_difference=next((line for line in mismatches.splitlines() if line.startswith("STREAM")), ""),
+        cycles=np.array([count for _, mode, count in cycles if mode == ALONE], np.int64),
+        output=(work / "output.txt").read_text(),
+    )
+
+
+_MISMATCH = re.compile(r"MISMATCH layer=(\d+) sample=(\d+) step=(\d+) neuron=(\d+) kind=(\w+) expected=(\S+) got=(\S+)")
+
+
+def first_mismatch(text: str) -> Mismatch | None:
+    """Earliest of the layers' first differences.
+
+    >>> first_mismatch("MISMATCH layer=1 sample=0 step=2 neuron=3 kind=spike expected=1 got=0").step
+    2
+    """
+    found = [
+        Mismatch(
+            layer=int(m[1]), sample=int(m[2]), step=int(m[3]), neuron=int(m[4]), kind=m[5], expected=m[6], got=m[7]
+        )
+        for m in _MISMATCH.finditer(text)
+    ]
+    return min(found, key=lambda m: (m.sample, m.step, m.layer, m.neuron), default=None)
+
+
+def to_verilog(artefact: Path, work: Path, timeout_s: float) -> CompletedRun:
+    """Translate the design; standard output is the Verilog, standard error the log.
+
+    Raises:
+        ToolError: GHDL is missing, failed, or took too long.
+    """
+    return run_tool(verilog_command(require_tool("ghdl"), artefact.resolve()), cwd=work, timeout_s=timeout_s)
+
+
+def describe(mismatch: Mismatch, layers: Sequence[str]) -> str:
+    """One sentence: which layer, step and neuron differ, and how."""
+    return (
+        f"first difference: layer {layers[mismatch.layer]!r}, sample {mismatch.sample}, step {mismatch.step}, "
+        f"neuron {mismatch.neuron}: {mismatch.kind} expected {mismatch.expected}, got {mismatch.got}"
+    )

@@ -1,0 +1,126 @@
+"""The target itself: settings, constraints, writer and proof in one frozen object that Hydra builds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_neuro.errors import ConfigError, Violation
+from lightning_neuro.graph.golden import Arithmetic
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.targets.base import Progress, TestVectors, Verification
+from lightning_neuro.targets.fpga.artefact import write_artefact, write_readme
+from lightning_neuro.targets.fpga.constraints import check_graph, layer_sizes
+from lightning_neuro.targets.fpga.lanes import Lanes, resolve_lanes
+from lightning_neuro.targets.fpga.plan import LayerPlan, plan_network
+from lightning_neuro.targets.fpga.verify import (
+    AREA,
+    AREA_EXPECTED,
+    BIT_EXACT,
+    EQUIVALENCE,
+    Proof,
+    Subject,
+    prove_area,
+    prove_bit_exact,
+    prove_equivalence,
+    skipped,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FpgaTarget:
+    """VHDL for any FPGA, area for Xilinx 7-series.
+
+    Args:
+        lanes: neurons updated per clock cycle: "auto", one number for all layers, or one number per layer.
+        clock_mhz: clock in MHz that latencies are stated at.
+        part: Vivado's name of the device, for ``vivado.tcl``.
+        synthesis: run Yosys for the area.
+        timeout_s: most seconds of one run of a tool.
+
+    Raises:
+        ConfigError: clock or timeout is not positive.
+    """
+
+    lanes: Lanes
+    clock_mhz: float
+    part: str
+    synthesis: bool
+    timeout_s: float
+
+    name = "fpga"
+    arithmetic: Arithmetic = "fixed"
+
+    def __post_init__(self) -> None:
+        for key in ("clock_mhz", "timeout_s"):
+            if not getattr(self, key) > 0:
+                raise ConfigError(
+                    f"target.{key} must be a positive number, not {getattr(self, key)!r}",
+                    where=f"target.{key}",
+                    why="latencies are stated at this clock, and tools are ended after this time",
+                    next_command=f"target.{key}=100",
+                )
+        if not isinstance(self.lanes, str | int):  # Hydra's lists are not hashable; a frozen target holds a tuple
+            object.__setattr__(self, "lanes", tuple(self.lanes))
+
+    def plan(self, graph: HardwareGraph) -> tuple[LayerPlan, ...]:
+        """Layers as the hardware has them."""
+        return plan_network(graph, resolve_lanes(self.lanes, layer_sizes(graph)))
+
+    def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
+        """Every constraint the graph breaks."""
+        return check_graph(graph, self.lanes)
+
+    def write(self, graph: HardwareGraph, folder: Path, vectors: TestVectors) -> None:
+        """Write the artefact, test vectors included, into an empty folder."""
+        write_artefact(graph, self.plan(graph), folder, vectors, part=self.part, clock_mhz=self.clock_mhz)
+
+    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
+        """Simulate the artefact's own files, check their translation, count cells."""
+        layers = self.plan(graph)
+        subject = Subject(
+            graph=graph,
+            layers=layers,
+            artefact=folder,
+            vectors=vectors,
+            clock_mhz=self.clock_mhz,
+            timeout_s=self.timeout_s,
+        )
+        proofs, seconds = self._prove(subject, progress)
+        resources = {key: value for proof in proofs for key, value in proof.resources.items()}
+        write_readme(graph, layers, folder, part=self.part, clock_mhz=self.clock_mhz, resources=resources)
+        return Verification(
+            checks=tuple(proof.check for proof in proofs),
+            resources=resources,
+            assumptions=self._assumptions(),
+            seconds=seconds,
+            classes=next((proof.classes for proof in proofs if proof.classes is not None), None),
+        )
+
+    def _prove(self, subject: Subject, progress: Progress) -> tuple[Sequence[Proof], dict[str, float]]:
+        work: list[tuple[str, str, Callable[[Subject], Proof]]] = [
+            (BIT_EXACT, "GHDL: simulating the artefact", prove_bit_exact),
+            (EQUIVALENCE, "Icarus Verilog: simulating the translation", prove_equivalence),
+            (AREA, "Yosys: counting cells", prove_area if self.synthesis else _area_not_wanted),
+        ]
+        proofs, seconds = [], {}
+        for done, (name, words, prove) in enumerate(work):
+            progress(words, done, len(work))
+            start = time.perf_counter()
+            proofs.append(prove(subject))
+            seconds[name] = time.perf_counter() - start
+        progress("FPGA checks", len(work), len(work))
+        return proofs, seconds
+
+    def _assumptions(self) -> tuple[str, ...]:
+        return (
+            f"latencies hold at {self.clock_mhz:g} MHz; timing was not analysed (no open timing tool for 7-series)",
+            "each input is active at most once per step, so sums stay within their width",
+            "area: Yosys synth_xilinx, hierarchy kept, before placement",
+        )
+
+
+def _area_not_wanted(subject: Subject) -> Proof:
+    return skipped(AREA, AREA_EXPECTED, "target.synthesis=false (set target.synthesis=true to run Yosys)")

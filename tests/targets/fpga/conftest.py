@@ -1,0 +1,86 @@
+"""Fixtures of the FPGA tests: skip without the simulators, one small network that every test knows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import (
+    Dense,
+    HardwareGraph,
+    Input,
+    Leak,
+    Lif,
+    Population,
+    Projection,
+    ReadoutKind,
+    Reset,
+    ResetKind,
+    TimeBase,
+    Values,
+)
+from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.fpga import FpgaTarget
+from tests.targets.fpga.networks import draw_vectors
+
+needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="apt-get install ghdl-mcode")
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="apt-get install iverilog")
+needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="apt-get install yosys")
+
+
+def target(**changes: object) -> FpgaTarget:
+    """The target as configured by default, without synthesis."""
+    settings = {"lanes": "auto", "clock_mhz": 100.0, "part": "xc7z020clg400-1", "synthesis": False, "timeout_s": 120.0}
+    return FpgaTarget(**(settings | changes))  # type: ignore[arg-type]
+
+
+def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Projection]:
+    state, n = Format(bits=8, lsb=0.25), len(raw)
+    neuron = Lif(
+        leak_mem=Leak(beta=np.full(n, 0.875), multiplier=np.ones(n, np.int64), shift=3),
+        threshold=Values(real=np.full(n, 4.5), raw=np.full(n, 18), format=state),
+        v_reset=Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=state),
+        reset=Reset(kind=ResetKind.ZERO, delay=0),
+    )
+    bias = Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=Format(bits=32, lsb=0.25))
+    weight = Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25))
+    return (
+        Population(name=name, shape=(n,), neuron=neuron, bias=bias, state_format=state),
+        Projection(pre=pre, post=name, connection=Dense(weight=weight), delay=0),
+    )
+
+
+@pytest.fixture
+def small_graph() -> HardwareGraph:
+    """5 inputs, layers "hidden" of 6 and "output" of 3 neurons; weights fixed by formula."""
+    hidden = small_layer("hidden", "input", np.arange(30).reshape(6, 5) * 5 % 11 - 3)
+    output = small_layer("output", "hidden", np.arange(18).reshape(3, 6) * 7 % 11 - 3)
+    return HardwareGraph(
+        input=Input(name="input", shape=(5,)),
+        populations=(hidden[0], output[0]),
+        projections=(hidden[1], output[1]),
+        output="output",
+        readout=ReadoutKind.SPIKE_COUNT,
+        time=TimeBase.STEPPED,
+        dt_s=1e-3,
+        steps=6,
+        coding={},
+    )
+
+
+@pytest.fixture
+def small_vectors(small_graph: HardwareGraph) -> TestVectors:
+    return draw_vectors(small_graph, np.random.default_rng(3), samples=2, steps=6)
+
+
+@pytest.fixture
+def artefact(small_graph: HardwareGraph, small_vectors: TestVectors, tmp_path: Path) -> Path:
+    """The small network written with 4 and 3 lanes."""
+    folder = tmp_path / "artefact"
+    folder.mkdir()
+    target(lanes=(4, 3)).write(small_graph, folder, small_vectors)
+    return folder

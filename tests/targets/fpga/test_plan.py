@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.targets.fpga.lanes import LayerSize, choose_lanes, cycles_per_step, resolve_lanes
+from lightning_neuro.targets.fpga.package import literal, memory_words, network_package
+from lightning_neuro.targets.fpga.plan import bias_in_rows, bias_row_count, sum_bits
+from tests.targets.fpga.conftest import target
+
+MNIST = [LayerSize(inputs=784, neurons=128, activity=0.125), LayerSize(inputs=128, neurons=10, activity=0.25)]
+
+
+def test_auto_gives_the_slowest_layer_all_lanes_and_the_others_what_keeps_pace() -> None:
+    first, second = choose_lanes(MNIST)
+    assert first == 128
+    assert cycles_per_step(MNIST[1], second) <= cycles_per_step(MNIST[0], first) < cycles_per_step(MNIST[1], second - 1)
+
+
+def test_auto_never_exceeds_the_most_lanes() -> None:
+    assert choose_lanes([LayerSize(inputs=10, neurons=1000, activity=0.1)], most=64) == (
+        63,
+    )  # 63 lanes take 16 turns, as 64 do
+
+
+@pytest.mark.parametrize(("lanes", "expected"), [(4, (4, 4)), (64, (64, 10)), ([8, 1], (8, 1))])
+def test_lanes_as_asked(lanes: int | list[int], expected: tuple[int, int]) -> None:
+    assert resolve_lanes(lanes, MNIST) == expected
+
+
+@given(st.lists(st.integers(-300, 300), min_size=1, max_size=5), st.integers(2, 9))
+def test_bias_rows_sum_to_the_bias_within_the_format(bias: list[int], bits: int) -> None:
+    form = Format(bits=bits, lsb=1.0)
+    rows = bias_in_rows(np.array(bias), form)
+    assert rows.sum(axis=0).tolist() == bias
+    assert len(rows) == bias_row_count(np.array(bias), form)
+    assert not rows.size or (rows.min() >= form.low and rows.max() <= form.high)
+
+
+@given(
+    st.lists(st.integers(-8, 7), min_size=1, max_size=12), st.integers(-20, 20), st.integers(0, 3), st.integers(4, 8)
+)
+def test_sum_width_holds_the_extremes_and_is_the_narrowest(
+    weights: list[int], bias: int, shift: int, bits: int
+) -> None:
+    state = Format(bits=bits, lsb=1.0)
+    width = sum_bits(np.array([weights]), np.array([bias]), shift, state, None)
+    highest = state.high + ((sum(w for w in weights if w > 0) + bias) << shift)
+    lowest = state.low + ((sum(w for w in weights if w < 0) + bias) << shift)
+    holds = Format(bits=width, lsb=1.0)
+    assert holds.low <= lowest and highest <= holds.high
+    narrower = Format(bits=width - 1, lsb=1.0)
+    assert width == bits + 1 or lowest < narrower.low or highest > narrower.high
+
+
+def test_memory_word_is_group_times_rows_plus_row_with_lane_0_rightmost(small_graph: HardwareGraph) -> None:
+    layer = target(lanes=(4, 3)).plan(small_graph)[0]
+    words = memory_words(layer)
+    assert len(words) == 2 * 5 and len(words[0]) == 4 * 4
+    group, row, lane = 1, 3, 1
+    field = words[group * 5 + row][16 - 4 * (lane + 1) : 16 - 4 * lane]
+    assert int(field, 2) == layer.rows[row, group * 4 + lane] % 16
+    assert words[5][:8] == "0" * 8  # neurons 6 and 7 do not exist
+
+
+@given(st.text("01", min_size=1, max_size=600))
+def test_literal_keeps_every_bit_in_short_pieces(bits: str) -> None:
+    parts = literal(bits).split(" & ")
+    widths = [len(part) - 2 if part[0] == '"' else 4 * (len(part) - 3) for part in parts]
+    digits = "".join(p.strip('"') if p[0] == '"' else f"{int(p[2:-1], 16):0{4 * (len(p) - 3)}b}" for p in parts)
+    assert digits == bits and max(widths) <= 128
+
+
+def test_package_equals_its_golden_file(small_graph: HardwareGraph, request: pytest.FixtureRequest) -> None:
+    golden = request.path.parent / "golden" / "network_pkg.vhd"
+    text = network_package(target(lanes=(4, 3)).plan(small_graph))
+    if request.config.getoption("--regenerate"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()

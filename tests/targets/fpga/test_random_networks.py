@@ -1,0 +1,49 @@
+"""Golden model == GHDL, and == Icarus Verilog on the translation, for networks drawn at random.
+
+Sizes 1 to 20, one to four layers, any number of lanes, 2 to 8-bit weights, 4 to 16-bit membranes, every reset and
+delay, shift, multiplier, no and per-neuron leak, per-neuron thresholds, bias, both synapses, both read-outs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lightning_neuro.report import Outcome
+from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, target
+from tests.targets.fpga.networks import draw_network
+
+CHUNK = 8
+
+
+def subject_of(seed: int, folder: Path) -> Subject:
+    graph, lanes, vectors = draw_network(seed)
+    chosen = target(lanes=lanes)
+    assert chosen.check(graph) == (), f"seed {seed}"
+    folder.mkdir()
+    chosen.write(graph, folder, vectors)
+    return Subject(
+        graph=graph, layers=chosen.plan(graph), artefact=folder, vectors=vectors, clock_mhz=100, timeout_s=120
+    )
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(0, 80, CHUNK))
+def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        subject = subject_of(seed, tmp_path / str(seed))
+        proof = prove_bit_exact(subject)
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.classes is not None
+        assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
+
+
+@needs_ghdl
+@needs_icarus
+@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        proof = prove_equivalence(subject_of(seed, tmp_path / str(seed)))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
