@@ -127,5 +127,6 @@ def _with_formats(description: Description, record: NetworkRecord) -> Descriptio
     if record.quantized is None:
         return description
     metadata = dataclasses.replace(description.metadata, formats=record.quantized.to_json())
-    graph = nir.NIRGraph(nodes=description.graph.nodes, edges=description.graph.edges, metadata=metadata.to_dict())
+    nodes, edges = description.graph.nodes, description.graph.edges
+    graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata.to_dict(), type_check=False)
     return dataclasses.replace(description, graph=graph, metadata=metadata)

@@ -204,6 +204,7 @@ def _round_population(
     weight_format, state_format = formats.weight, formats.state
     # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
+
     def whole(values: Values) -> Values:
         raw = round_half_even(values.real / weight_format.lsb) << guard
         return Values(real=raw * state_format.lsb, raw=raw, format=Format(bits=32, lsb=state_format.lsb))
