@@ -31,6 +31,7 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
   target=         fpga
   out=            folder of the artefact; default <folder of PATH>/deploy/<target>
   dt=             step in seconds, for a .nir file without metadata
+  reset=          zero or subtract, for a .nir file without metadata; NIR itself only knows zero
   quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8
   target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer
   verify.samples=20       inputs run through the artefact
@@ -44,7 +45,7 @@ GROUPS = {
     "quantize": {field.name for field in dataclasses.fields(QuantizeRequest)},
     "verify": {field.name for field in dataclasses.fields(VerifyRequest)},
 }
-KEYS = {"target", "out", "dt", *GROUPS}
+KEYS = {"target", "out", "dt", "reset", *GROUPS}
 
 COMMANDS_USAGE = """\
 lightning-neuro COMMAND ...
@@ -75,6 +76,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         target=create(cfg.target, "target"),
         out=None if cfg.out is None else Path(str(cfg.out)),
         dt_s=None if cfg.dt is None else float(cfg.dt),
+        reset=None if cfg.reset is None else str(cfg.reset),
         quantize=QuantizeRequest(**OmegaConf.to_container(cfg.quantize)),  # type: ignore[arg-type]
         verify=VerifyRequest(**OmegaConf.to_container(cfg.verify)),  # type: ignore[arg-type]
         progress=progress,

@@ -26,7 +26,7 @@ from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, GraphSummary, Report, Source, strict
 from lightning_neuro.report.write import write_report
-from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs
+from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.summary import summarise
 from lightning_neuro.targets.base import Progress, Target, TestVectors
 
@@ -59,6 +59,7 @@ def deploy(
     target: Target,
     out: Path | None,
     dt_s: float | None,
+    reset: str | None,
     quantize: QuantizeRequest,
     verify: VerifyRequest,
     progress: Progress,
@@ -70,6 +71,7 @@ def deploy(
         target: what to write for.
         out: folder of the artefact; None means ``<folder of path>/deploy/<target>``.
         dt_s: step in seconds, for a NIR file without metadata.
+        reset: "zero" or "subtract", likewise; None is NIR's own, to v_reset.
         quantize: widths.
         verify: samples and strictness.
         progress: called with what is going on, steps done and steps in all.
@@ -82,7 +84,7 @@ def deploy(
     """
     started = time.perf_counter()
     source = load_source(path, dt_s=dt_s)
-    record = source.record
+    record = with_reset(source, reset)
     real_graph = lower(record.graph, record.metadata)
     graph, note = quantized_graph(real_graph, record, quantize)
     violations = target.check(graph)

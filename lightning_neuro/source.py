@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import tempfile
 import time
@@ -16,10 +17,10 @@ from lightning_neuro.checkpoint import NetworkRecord, load_record
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ConfigError, NirError, first_line
 from lightning_neuro.graph.digest import graph_sha256
-from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Reset, ResetKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
-from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.graph.nir_file import FOREIGN, read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.report import Check, Outcome
@@ -95,6 +96,36 @@ READERS: dict[str, Callable[[Path, float | None], NetworkRecord]] = {
     ".ckpt": _from_checkpoint,
     ".nir": _from_nir,
 }
+
+
+RESETS = {kind.value: Reset(kind=kind, delay=0) for kind in (ResetKind.ZERO, ResetKind.SUBTRACT)}
+
+
+def with_reset(source: LoadedSource, reset: str | None) -> NetworkRecord:
+    """The record with the reset that the user names for a file of another tool; NIR itself only knows v_reset.
+
+    Args:
+        source: what was loaded.
+        reset: "zero" (to v_reset) or "subtract", at once, for every spiking node; None changes nothing.
+
+    Raises:
+        ConfigError: an unknown reset, or a network that says its resets itself.
+    """
+    record = source.record
+    if reset is None:
+        return record
+    if reset not in RESETS or record.metadata.tool != FOREIGN:
+        raise ConfigError(
+            f"reset={reset} is not possible",
+            where=str(source.path),
+            why=f"choices are {', '.join(RESETS)}, for a NIR file of another tool; ours say their resets themselves",
+            next_command="leave reset out" if reset in RESETS else "reset=subtract",
+        )
+    resets = {
+        name: old if old.kind is ResetKind.NONE else RESETS[reset] for name, old in record.metadata.resets.items()
+    }
+    said = (*record.metadata.assumptions, f"reset = {reset}, at once, was given by hand")
+    return dataclasses.replace(record, metadata=dataclasses.replace(record.metadata, resets=resets, assumptions=said))
 
 
 def file_sha256(path: Path) -> str:

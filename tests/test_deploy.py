@@ -57,6 +57,7 @@ def run(
     *,
     strict: bool = False,
     dt_s: float | None = None,
+    reset: str | None = None,
     weight_bits: int | None = None,
     samples: int = 4,
     out: Path | None = None,
@@ -66,6 +67,7 @@ def run(
         target=target or FileTarget(),  # type: ignore[arg-type]
         out=out,
         dt_s=dt_s,
+        reset=reset,
         quantize=QuantizeRequest(weight_bits=weight_bits, state_bits=None, leak_bits=None),
         verify=VerifyRequest(samples=samples, strict=strict),
         progress=lambda what, done, total: None,
@@ -105,6 +107,23 @@ def test_a_nir_file_is_tested_on_random_spikes_and_says_so(tmp_path: Path) -> No
     report, _ = run(tmp_path / "x.nir")
     assert report.ok and report.accuracy.float_ is None
     assert any("random spikes" in line for line in report.assumptions)
+
+
+def test_a_foreign_file_takes_the_reset_it_was_trained_with(tmp_path: Path) -> None:
+    import nir
+
+    graph, _ = small_network()
+    nir.write(tmp_path / "x.nir", nir.NIRGraph(nodes=graph.nodes, edges=graph.edges))
+    resets = {reset: run(tmp_path / "x.nir", dt_s=1e-3, reset=reset)[0].graph.populations[0].reset for reset in
+              (None, "zero", "subtract")}  # fmt: skip
+    assert resets == {None: "zero, delay 0", "zero": "zero, delay 0", "subtract": "subtract, delay 0"}
+    with pytest.raises(ConfigError, match="reset=loud"):
+        run(tmp_path / "x.nir", dt_s=1e-3, reset="loud")
+
+
+def test_a_network_that_says_its_resets_keeps_them(checkpoint: Path) -> None:
+    with pytest.raises(ConfigError, match="reset=zero is not possible"):
+        run(checkpoint, reset="zero")
 
 
 def test_contradicting_dt_is_refused(checkpoint: Path) -> None:

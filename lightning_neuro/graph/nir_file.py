@@ -18,6 +18,8 @@ from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_hdf5 import Unreadable, read_graph
 from lightning_neuro.graph.signals import delay_steps
 
+FOREIGN = "foreign"  # tool of a file that says nothing about itself
+
 
 def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]:
     """Read a graph and its semantics.
@@ -117,7 +119,7 @@ def _assumed(graph: nir.NIRGraph, path: Path, dt_s: float | None) -> Metadata:
             f"dt = {dt_s:g} s was given by hand",
             *(f"the edge {pre} -> {post} closes a loop: one step of delay" for pre, post in _closing(graph, dt_s)),
         ),
-        tool="foreign",
+        tool=FOREIGN,
     )
 
 
