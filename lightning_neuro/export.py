@@ -22,7 +22,8 @@ from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
-from lightning_neuro.graph.profiles import PROFILES, profile_named, write_profile
+from lightning_neuro.graph.profile_files import profile_named, write_profile
+from lightning_neuro.graph.profiles import PROFILES
 from lightning_neuro.source import load_source, test_inputs
 
 USAGE = f"""\

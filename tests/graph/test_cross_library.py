@@ -11,7 +11,7 @@ from torch import nn
 from lightning_neuro.graph.export import to_nir
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
-from lightning_neuro.graph.profiles import write_profile
+from lightning_neuro.graph.profile_files import write_profile
 from lightning_neuro.peers import norse, snntorch
 from tests.graph.test_export_table import Stepwise, random_input
 from tests.graph.test_profiles import run_norse, run_snntorch

@@ -28,7 +28,8 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
 )
 from lightning_neuro.graph.nir_file import read_nir
-from lightning_neuro.graph.profiles import PROFILES, write_profile
+from lightning_neuro.graph.profile_files import write_profile
+from lightning_neuro.graph.profiles import PROFILES
 from lightning_neuro.peers import norse, snntorch
 from tests.graph.networks import chain, real_population, spikes
 from tests.graph.test_connections import convolution, window
