@@ -137,7 +137,15 @@ def load_record(path: Path) -> NetworkRecord:
     Raises:
         CheckpointError: missing, damaged, foreign, or written without the callbacks.
     """
-    checkpoint = load_checkpoint(path)
+    return record_of(load_checkpoint(path), path)
+
+
+def record_of(checkpoint: Plain, path: Path) -> NetworkRecord:
+    """The record in a loaded checkpoint; ``path`` names it in messages.
+
+    Raises:
+        CheckpointError: foreign, damaged, or written without the callbacks.
+    """
     if KEY not in checkpoint:
         raise CheckpointError(
             f"no network description (key {KEY!r}) in this checkpoint",

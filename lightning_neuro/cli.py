@@ -9,15 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from lightning_neuro.config import create, explain_errors, short
+from lightning_neuro.config import compose_overrides, create, explain_errors
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.report import Outcome, Report
@@ -69,7 +65,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
     Raises:
         NeuroError: the input or an override is refused.
     """
-    cfg = _compose(overrides)
+    cfg = compose_overrides("deploy", overrides, next_command="deploy --help")
     _check_plain(cfg)
     return deploy(
         path,
@@ -81,31 +77,6 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         verify=VerifyRequest(**OmegaConf.to_container(cfg.verify)),  # type: ignore[arg-type]
         progress=progress,
     )
-
-
-def _compose(overrides: Sequence[str]) -> DictConfig:
-    try:
-        with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-            return compose("deploy", overrides=list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(
-            short(str(error)).removeprefix("ConfigError: "),
-            where=f"overrides {' '.join(overrides) or '(none)'}",
-            why="they have to name keys and options that exist",
-            next_command="deploy --help",
-        ) from error
-
-
-@contextmanager
-def _hydra_set_aside() -> Iterator[None]:
-    """Hydra allows one configuration at a time; training, which may deploy at its end, is one already."""
-    holder = GlobalHydra.instance()
-    running = holder.hydra
-    holder.hydra = None
-    try:
-        yield
-    finally:
-        holder.hydra = running
 
 
 def _check_plain(cfg: DictConfig) -> None:

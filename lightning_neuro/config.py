@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -146,6 +148,36 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
             why=f"{node.get('_target_')} refused its arguments",
             next_command="python train.py --cfg job   (shows every key and value)",
         ) from error
+
+
+def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str) -> DictConfig:
+    """Compose ``conf/<name>.yaml`` with ``key=value`` strings, also inside a running Hydra application.
+
+    Raises:
+        ConfigError: Hydra does not know a key or an option; ``next_command`` tells what does.
+    """
+    try:
+        with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
+            return compose(name, overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(
+            short(str(error)).removeprefix("ConfigError: "),
+            where=f"overrides {' '.join(overrides) or '(none)'}",
+            why="they have to name keys and options that exist",
+            next_command=next_command,
+        ) from error
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Hydra allows one configuration at a time; training, which may deploy at its end, is one already."""
+    holder = GlobalHydra.instance()
+    running = holder.hydra
+    holder.hydra = None
+    try:
+        yield
+    finally:
+        holder.hydra = running
 
 
 @contextmanager

@@ -93,7 +93,8 @@ def deploy(
     inputs, data_notes = test_inputs(record, graph, verify.samples)
     expected = golden.run(graph, inputs.spikes, arithmetic=target.arithmetic, record=True)
     vectors = TestVectors(spikes=inputs.spikes, expected=expected, labels=inputs.labels)
-    with publishing(out or path.parent / "deploy" / target.name) as folder:
+    place = out or path.parent / "deploy" / target.name
+    with publishing(place) as folder:
         target.write(graph, folder, vectors)
         seconds = {"read_and_lower": time.perf_counter() - started}
         accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(real_graph, graph, record, progress))
@@ -110,7 +111,7 @@ def deploy(
         )
         report = strict(report) if verify.strict else report
         write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors)
-    return report, out or path.parent / "deploy" / target.name
+    return report, place
 
 
 def quantized_graph(

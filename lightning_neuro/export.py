@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nir
-from hydra import compose, initialize_config_module
 
 from lightning_neuro.checkpoint import NetworkRecord
-from lightning_neuro.config import explain_errors
+from lightning_neuro.config import compose_overrides, explain_errors
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph import golden
@@ -131,8 +130,7 @@ def export_main(arguments: Sequence[str]) -> None:
                 why="export takes the file first, overrides after it",
                 next_command="lightning-neuro export outputs/latest/best.ckpt out=network.nir",
             )
-        with initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-            cfg = compose("export", overrides=list(overrides))
+        cfg = compose_overrides("export", overrides, next_command="lightning-neuro export --help")
         _check(cfg.dt, cfg.samples)
         done = export(
             Path(path),

@@ -10,7 +10,7 @@ from pathlib import Path
 import nir
 import pytorch_lightning as pl
 
-from lightning_neuro.checkpoint import KEY, NetworkRecord, from_plain, load_checkpoint, load_record, write_checkpoint
+from lightning_neuro.checkpoint import KEY, NetworkRecord, load_checkpoint, record_of, write_checkpoint
 from lightning_neuro.collect import Semantics, describe_module
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
@@ -63,9 +63,7 @@ def quantize_checkpoint(path: Path, spec: QuantizeSpec) -> QuantizedResult:
         spec: widths.
     """
     checkpoint = load_checkpoint(path)
-    if KEY not in checkpoint:
-        load_record(path)  # raises the explanation
-    record = from_plain(checkpoint[KEY], str(path))
+    record = record_of(checkpoint, path)
     graph = lower(record.graph, record.metadata)
     quantized, stored = quantize_network(graph, spec, record.calibration)
     checkpoint[KEY]["quantized"] = stored.to_plain()
@@ -98,10 +96,11 @@ def export_checkpoint(
     Raises:
         NirError: torch and the file disagree about a spike.
     """
-    record = load_record(path)
+    checkpoint = load_checkpoint(path)
+    record = record_of(checkpoint, path)
     own = {name: value.clone() for name, value in module.state_dict().items()}
     try:
-        module.load_state_dict(load_checkpoint(path)["state_dict"])
+        module.load_state_dict(checkpoint["state_dict"])
         description = _with_formats(describe_module(trainer, module, semantics, dict(record.metadata.coding)), record)
     finally:
         module.load_state_dict(own)

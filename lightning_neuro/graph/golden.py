@@ -278,7 +278,7 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arit
             "input values other than 0 and 1 reached the integer model",
             where=graph.input.name,
             why="integer hardware receives spikes; direct (analog) coding has no spikes at the input",
-            next_command="train with data.encoder=rate, or deploy to a target that takes currents",
+            next_command="train with data.coding.kind=rate, or deploy to a target that takes currents",
         )
 
 

@@ -1,8 +1,8 @@
 """The five lines of a step, twice: in integers and in float64, over whole spike rasters.
 
 Every kernel walks [sample, step, neuron] and keeps membrane, current and last spike per neuron. The order is
-the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The ``resume``
-kernels take the state [sample, neuron] and leave it behind, so that loops can advance one step at a time.
+the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The state
+[sample, neuron] is taken and left behind, so that loops can advance one step at a time.
 """
 
 from __future__ import annotations
@@ -71,49 +71,6 @@ def resume_integers(
 
 
 @njit(cache=True, nogil=True)
-def step_integers(
-    drive: NDArray[np.int64],
-    current_based: bool,
-    syn_multiplier: NDArray[np.int64],
-    syn_shift: int,
-    mem_multiplier: NDArray[np.int64],
-    mem_shift: int,
-    threshold: NDArray[np.int64],
-    v_reset: NDArray[np.int64],
-    kind: int,
-    delay: int,
-    low: int,
-    high: int,
-    spikes: NDArray[np.uint8],
-    membrane: NDArray[np.int64],
-) -> None:
-    """Advance integer neurons over ``drive`` [samples, steps, n]; fill ``spikes`` and ``membrane``."""
-    samples, _, n = drive.shape
-    v = np.zeros((samples, n), np.int64)
-    i = np.zeros((samples, n), np.int64)
-    fired = np.zeros((samples, n), np.uint8)
-    resume_integers(
-        drive,
-        current_based,
-        syn_multiplier,
-        syn_shift,
-        mem_multiplier,
-        mem_shift,
-        threshold,
-        v_reset,
-        kind,
-        delay,
-        low,
-        high,
-        v,
-        i,
-        fired,
-        spikes,
-        membrane,
-    )
-
-
-@njit(cache=True, nogil=True)
 def resume_reals(
     drive: NDArray[np.float64],
     current_based: bool,
@@ -157,40 +114,3 @@ def resume_reals(
                 fired[k] = s
                 spikes[sample, t, k] = s
                 membrane[sample, t, k] = v[k]
-
-
-@njit(cache=True, nogil=True)
-def step_reals(
-    drive: NDArray[np.float64],
-    current_based: bool,
-    alpha: NDArray[np.float64],
-    beta: NDArray[np.float64],
-    threshold: NDArray[np.float64],
-    v_reset: NDArray[np.float64],
-    kind: int,
-    delay: int,
-    spikes: NDArray[np.uint8],
-    membrane: NDArray[np.float64],
-    margin: NDArray[np.float64],
-) -> None:
-    """Advance float64 neurons over ``drive``; ``margin`` gets |membrane - threshold| before the reset."""
-    samples, _, n = drive.shape
-    v = np.zeros((samples, n), np.float64)
-    i = np.zeros((samples, n), np.float64)
-    fired = np.zeros((samples, n), np.uint8)
-    resume_reals(
-        drive,
-        current_based,
-        alpha,
-        beta,
-        threshold,
-        v_reset,
-        kind,
-        delay,
-        v,
-        i,
-        fired,
-        spikes,
-        membrane,
-        margin,
-    )

@@ -11,7 +11,7 @@ from lightning_neuro.errors import GraphError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import CubaLif, Leak, ReadoutKind, ResetKind, Values
-from lightning_neuro.graph.kernels import RESET_CODES, step_integers, step_reals
+from lightning_neuro.graph.kernels import RESET_CODES, resume_integers, resume_reals
 from tests.graph.networks import chain, quantized_chain, spikes
 from tests.graph.reference import Case, step_through
 
@@ -46,15 +46,20 @@ def test_the_shared_vectors_are_what_plain_python_computes(request: pytest.Fixtu
     assert all(any(v["spikes"]) for v in made if v["case"]["kind"] != "none")
 
 
+def rest(kind: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Membrane, current and last spike of one neuron in one sample, all zero."""
+    return np.zeros((1, 1), kind), np.zeros((1, 1), kind), np.zeros((1, 1), np.uint8)
+
+
 @pytest.mark.parametrize("vector", json.loads(VECTORS.read_text()) if VECTORS.exists() else [])
 def test_integer_kernel_repeats_the_shared_vectors(vector: dict) -> None:
     case, drive = vector["case"], np.array(vector["drive"], np.int64)[None, :, None]
     fired, membrane = np.empty(drive.shape, np.uint8), np.empty(drive.shape, np.int64)
     one = lambda value: np.array([value], np.int64)  # noqa: E731
-    step_integers(
+    resume_integers(
         drive, case["current_based"], one(case["syn"][0]), case["syn"][1], one(case["mem"][0]), case["mem"][1],
         one(case["threshold"]), one(case["v_reset"]), RESET_CODES[ResetKind(case["kind"])], case["delay"],
-        case["low"], case["high"], fired, membrane,
+        case["low"], case["high"], *rest(np.int64), fired, membrane,
     )  # fmt: skip
     assert fired.ravel().tolist() == vector["spikes"]
     assert membrane.ravel().tolist() == vector["membrane"]
@@ -69,9 +74,9 @@ def test_real_kernel_equals_plain_python(kind: str, delay: int, current_based: b
     expected_spikes, expected = step_through(case, drive.tolist())
     fired, membrane, margin = (np.empty((1, 40, 1), t) for t in (np.uint8, np.float64, np.float64))
     one = lambda value: np.array([value], np.float64)  # noqa: E731
-    step_reals(
+    resume_reals(
         drive[None, :, None], current_based, one(0.8), one(0.9), one(1.0), one(0.1), RESET_CODES[ResetKind(kind)],
-        delay, fired, membrane, margin,
+        delay, *rest(np.float64), fired, membrane, margin,
     )  # fmt: skip
     assert fired.ravel().tolist() == expected_spikes
     np.testing.assert_allclose(membrane.ravel(), expected, rtol=0, atol=1e-12)

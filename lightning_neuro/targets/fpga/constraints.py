@@ -100,7 +100,7 @@ def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
             what="input",
             needed="real values (direct coding)",
             available="spikes",
-            remedy="data.encoder=rate   (train again)",
+            remedy="data.coding.kind=rate   (train again)",
         )
 
 
