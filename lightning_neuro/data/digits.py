@@ -16,6 +16,7 @@ from lightning_neuro.data.augment import shifted
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.module import ValuesModule, stratified
 from lightning_neuro.data.samples import Augment, Samples
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 
 TEST_SAMPLES = 360
 SIDE = 8
@@ -25,7 +26,7 @@ class Digits(ValuesModule):
     """8 x 8 digits, 10 classes, grey values 0..16.
 
     Args:
-        coding: see :class:`Coding`; ``scale`` 16 normalises the grey values.
+        coding: :class:`Coding` or :class:`SpikeTimeCoding`; ``scale`` 16 normalises the grey values.
         batch_size: training samples per batch.
         eval_batch_size: samples per validation and test batch.
         val_share: part of the training samples held out for validation, 0..1.
@@ -40,7 +41,7 @@ class Digits(ValuesModule):
     def __init__(
         self,
         *,
-        coding: Coding | dict[str, Any],
+        coding: Coding | SpikeTimeCoding | dict[str, Any],
         batch_size: int,
         eval_batch_size: int,
         val_share: float,

@@ -14,6 +14,7 @@ from lightning_neuro.data.augment import shifted
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.module import ValuesModule, stratified
 from lightning_neuro.data.samples import Augment, Samples
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import DataError
 
 SIDE = 28
@@ -29,7 +30,7 @@ class Mnist(ValuesModule):
 
     Args:
         root: folder with the IDX files; they are downloaded into it when absent.
-        coding: see :class:`Coding`; ``scale`` 255 normalises the grey values.
+        coding: :class:`Coding` or :class:`SpikeTimeCoding`; ``scale`` 255 normalises the grey values.
         batch_size: training samples per batch.
         eval_batch_size: samples per validation and test batch.
         val_samples: training samples held out for validation, stratified.
@@ -39,13 +40,14 @@ class Mnist(ValuesModule):
     """
 
     input_shape = (SIDE * SIDE,)
+    side = SIDE
     classes = 10
 
     def __init__(
         self,
         *,
         root: str,
-        coding: Coding | dict[str, Any],
+        coding: Coding | SpikeTimeCoding | dict[str, Any],
         batch_size: int,
         eval_batch_size: int,
         val_samples: int,
@@ -69,7 +71,7 @@ class Mnist(ValuesModule):
 
     def augmentation(self) -> Augment | None:
         """Return the random shift, or None when ``shift`` is 0."""
-        return partial(shifted, side=SIDE, limit=self.shift, seed=self.seed) if self.shift else None
+        return partial(shifted, side=self.side, limit=self.shift, seed=self.seed) if self.shift else None
 
 
 def find(root: Path, name: str) -> Path | None:

@@ -10,8 +10,18 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from lightning_neuro.data.coding import Coding
-from lightning_neuro.data.samples import Augment, EncodedSamples, Samples, evaluation_spikes, loader
+from lightning_neuro.data.samples import (
+    Augment,
+    EncodedSamples,
+    Samples,
+    TimedSamples,
+    evaluation_spikes,
+    evaluation_times,
+    loader,
+)
 from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding, coding_of
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError
 
 Split = Literal["train", "val", "test"]
@@ -24,7 +34,7 @@ class ValuesModule(pl.LightningDataModule):
     Subclasses set ``input_shape`` and ``classes`` and implement :meth:`read`.
 
     Args:
-        coding: fields of :class:`Coding`, as plain values or built.
+        coding: fields of :class:`Coding` (rasters) or :class:`SpikeTimeCoding`, as plain values or built.
         batch_size: samples per training batch; the last may be smaller.
         eval_batch_size: samples per validation and test batch.
         seed: of the order of training samples.
@@ -33,7 +43,14 @@ class ValuesModule(pl.LightningDataModule):
     input_shape: tuple[int, ...]
     classes: int
 
-    def __init__(self, *, coding: Coding | dict[str, Any], batch_size: int, eval_batch_size: int, seed: int):
+    def __init__(
+        self,
+        *,
+        coding: Coding | SpikeTimeCoding | dict[str, Any],
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+    ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if not isinstance(value, int) or value < 1:
@@ -43,9 +60,9 @@ class ValuesModule(pl.LightningDataModule):
                     why="a batch holds at least one sample",
                     next_command=f"data.{name}=64",
                 )
-        self.coding = coding if isinstance(coding, Coding) else Coding.from_dict(coding)
+        self.coding = coding_of(coding)
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
-        self._encoded: dict[str, EncodedSamples] = {}
+        self._encoded: dict[str, EncodedSamples | TimedSamples] = {}
 
     @abstractmethod
     def read(self) -> dict[str, Samples]:
@@ -59,7 +76,7 @@ class ValuesModule(pl.LightningDataModule):
         """Read the data once, whatever the stage."""
         if not self._encoded:
             self._encoded = {
-                split: EncodedSamples(part, self.coding, self.augmentation() if split == "train" else None)
+                split: _encoded(part, self.coding, self.augmentation() if split == "train" else None)
                 for split, part in self.read().items()
             }
 
@@ -67,7 +84,7 @@ class ValuesModule(pl.LightningDataModule):
         """Return the raw samples of a split."""
         return self._part(split).samples
 
-    def _part(self, split: str) -> EncodedSamples:
+    def _part(self, split: str) -> EncodedSamples | TimedSamples:
         if split not in SPLITS:
             raise ConfigError(
                 f"unknown split '{split}'",
@@ -78,10 +95,12 @@ class ValuesModule(pl.LightningDataModule):
         self.setup()
         return self._encoded[split]
 
-    def evaluation_set(self, split: Split, limit: int | None) -> SpikeSet:
+    def evaluation_set(self, split: Split, limit: int | None) -> SpikeSet | SpikeTimeSet:
         """Return the deterministic spikes of the first ``limit`` samples of a split, the same every time."""
-        samples = self._part(split).samples
-        return evaluation_spikes(samples.take(slice(limit)), self.coding)
+        samples = self._part(split).samples.take(slice(limit))
+        if isinstance(self.coding, SpikeTimeCoding):
+            return evaluation_times(samples, self.coding)
+        return evaluation_spikes(samples, self.coding)
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by (seed, epoch), encoded anew each epoch."""
@@ -96,6 +115,15 @@ class ValuesModule(pl.LightningDataModule):
         return loader(self._part("test"), self.eval_batch_size, None)
 
     predict_dataloader = test_dataloader
+
+
+def _encoded(
+    samples: Samples, coding: Coding | SpikeTimeCoding, augment: Augment | None
+) -> EncodedSamples | TimedSamples:
+    """Return the samples in the form that the coding makes of them."""
+    if isinstance(coding, SpikeTimeCoding):
+        return TimedSamples(samples, coding, augment)
+    return EncodedSamples(samples, coding, augment)
 
 
 def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lightning_neuro.data.coding import Coding, encode
 from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding, spike_times
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 
 Batch = tuple[Tensor, Tensor]
 Key = tuple[int | None, np.ndarray]
@@ -73,6 +75,46 @@ class EncodedSamples(Dataset[Batch]):
         return self._evaluation
 
 
+class TimedSamples(Dataset[Batch]):
+    """Samples as spike times; without noise or augmentation they are encoded once, in training too.
+
+    Args:
+        samples: raw data.
+        coding: how they become spike times.
+        augment: changes a training batch: (values [batch, n], ids [batch], epoch) -> values; None = nothing.
+    """
+
+    def __init__(self, samples: Samples, coding: SpikeTimeCoding, augment: Augment | None) -> None:
+        self.samples, self.coding, self.augment = samples, coding, augment
+        self._fixed: Tensor | None = None
+        self._labels = torch.from_numpy(samples.labels)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: Key) -> Batch:
+        epoch, index = key
+        position = torch.from_numpy(index)
+        labels = self._labels[position]
+        if epoch is None or (self.augment is None and self.coding.noise == 0):
+            return self.evaluation_times()[position], labels
+        part = self.samples.take(index)
+        values = part.values if self.augment is None else self.augment(part.values, part.ids, epoch)
+        return torch.from_numpy(spike_times(values, self.coding, part.ids, epoch)), labels
+
+    def evaluation_times(self) -> Tensor:
+        """Return the times of all samples without noise [samples, n], encoded once."""
+        if self._fixed is None:
+            self._fixed = torch.from_numpy(evaluation_times(self.samples, self.coding).times)
+        return self._fixed
+
+
+def evaluation_times(samples: Samples, coding: SpikeTimeCoding) -> SpikeTimeSet:
+    """Return the spike times of ``samples`` without noise: independent of batch size, order and epoch."""
+    times = spike_times(samples.values, coding, samples.ids, None)
+    return SpikeTimeSet(times=times, labels=samples.labels.astype(np.int64))
+
+
 def evaluation_spikes(samples: Samples, coding: Coding) -> SpikeSet:
     """Return the evaluation encoding of ``samples``: independent of batch size, order and epoch."""
     spikes = encode(samples.values / coding.scale, coding, samples.ids, None)
@@ -107,7 +149,7 @@ class Batches(Sampler[Key]):
             yield epoch, order[start : start + self.batch_size]
 
 
-def loader(data: EncodedSamples, batch_size: int, seed: int | None) -> DataLoader:
+def loader(data: EncodedSamples | TimedSamples, batch_size: int, seed: int | None) -> DataLoader:
     """Return a loader of whole batches; ``seed`` None = evaluation order and encoding."""
     # everything is in memory and encoding is one compiled call: worker processes would only copy
     return DataLoader(data, sampler=Batches(len(data), batch_size, seed), batch_size=None, num_workers=0)
