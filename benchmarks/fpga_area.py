@@ -40,7 +40,7 @@ from lightning_neuro.graph.hardware_graph import (
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
 from lightning_neuro.targets.fpga.constraints import layer_sizes
 from lightning_neuro.targets.fpga.lanes import cycles_per_step
@@ -109,7 +109,7 @@ def measure(graph: HardwareGraph, vectors: TestVectors, lanes: tuple[int, ...]) 
     target = FpgaTarget(lanes=lanes, clock_mhz=100.0, part="xc7z020clg400-1", synthesis=True, timeout_s=1800.0)
     with tempfile.TemporaryDirectory() as folder:
         artefact = Path(folder)
-        target.write(graph, artefact, vectors)
+        target.write(Job(graph=graph, real_graph=graph, vectors=vectors, record=None), artefact)
         layers = target.plan(graph)
         subject = Subject(
             graph=graph, layers=layers, artefact=artefact, vectors=vectors, clock_mhz=100.0, timeout_s=1800.0

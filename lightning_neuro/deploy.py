@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lightning_neuro.checkpoint import NetworkRecord
 from lightning_neuro.errors import ConstraintError, GraphError
 from lightning_neuro.graph import golden
@@ -22,13 +20,13 @@ from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
+from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, GraphSummary, Report, Source, strict
 from lightning_neuro.report.write import write_report
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.summary import summarise
-from lightning_neuro.targets.base import Progress, Target, TestVectors
+from lightning_neuro.targets.base import Job, Progress, Share, Target, TestVectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,24 +84,25 @@ def deploy(
     source = load_source(path, dt_s=dt_s)
     record = with_reset(source, reset)
     real_graph = lower(record.graph, record.metadata)
-    graph, note = quantized_graph(real_graph, record, quantize)
+    graph, note = quantized_graph(real_graph, record, quantize, target.default_spec)
     violations = target.check(graph)
     if violations:
         raise ConstraintError(target.name, violations)
     inputs, data_notes = test_inputs(record, graph, verify.samples)
     expected = golden.run(graph, inputs.spikes, arithmetic=target.arithmetic, record=True)
     vectors = TestVectors(spikes=inputs.spikes, expected=expected, labels=inputs.labels)
+    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
-        target.write(graph, folder, vectors)
+        target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
         accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(real_graph, graph, record, progress))
-        found = target.verify(graph, folder, vectors, progress)
+        found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
             source=Source(path=str(path), sha256=file_sha256(path)),
             graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, expected)),
-            accuracy=_with_artefact(accuracies, found.classes, inputs.labels),
+            accuracy=_with_artefact(accuracies, found.accuracy),
             checks=(nir_round_trip(record, real_graph), *found.checks),
             resources=found.resources,
             assumptions=(*record.metadata.assumptions, *note, *data_notes, *found.assumptions),
@@ -115,15 +114,21 @@ def deploy(
 
 
 def quantized_graph(
-    graph: HardwareGraph, record: NetworkRecord, request: QuantizeRequest
+    graph: HardwareGraph, record: NetworkRecord, request: QuantizeRequest, default: QuantizeSpec
 ) -> tuple[HardwareGraph, tuple[str, ...]]:
     """The integer graph: the checkpoint's own integers where the widths agree, else rounded now, saying so.
+
+    Args:
+        graph: network in real numbers.
+        record: where it came from.
+        request: widths that the user named.
+        default: widths where neither the file nor the user names any.
 
     Raises:
         GraphError: the stored integers do not belong to the stored weights.
     """
     stored = record.quantized
-    base = stored.spec if stored is not None else DEFAULT_SPEC
+    base = stored.spec if stored is not None else default
     asked = {name: value for name, value in dataclasses.asdict(request).items() if value is not None}
     spec: QuantizeSpec = dataclasses.replace(base, **asked)
     if stored is not None and spec == stored.spec:
@@ -162,14 +167,10 @@ def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: Network
     )
 
 
-def _with_artefact(
-    accuracies: Accuracy, classes: np.ndarray[tuple[int], np.dtype[np.int64]] | None, labels: np.ndarray
-) -> Accuracy:
-    known = labels >= 0
-    if classes is None or not known.any():
+def _with_artefact(accuracies: Accuracy, share: Share | None) -> Accuracy:
+    if share is None:
         return accuracies
-    share = float((classes == labels)[known].mean())
-    return dataclasses.replace(accuracies, artefact=share, artefact_samples=int(known.sum()))
+    return dataclasses.replace(accuracies, artefact=share.right, artefact_samples=share.samples)
 
 
 def _timed(work: Callable[[], Accuracy]) -> tuple[Accuracy, float]:

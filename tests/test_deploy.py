@@ -16,8 +16,9 @@ from lightning_neuro.checkpoint import KEY
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError, ConstraintError, GraphError, NirError, Violation
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
 from lightning_neuro.report import Check, Outcome, Report
-from lightning_neuro.targets.base import Progress, TestVectors, Verification
+from lightning_neuro.targets.base import Job, Progress, Verification, share_right
 from tests.test_checkpoint import small_network, small_plain
 
 
@@ -30,18 +31,20 @@ class FileTarget:
     crash: bool = False
     name: str = "file"
     arithmetic: str = "fixed"
+    default_spec: QuantizeSpec = DEFAULT_SPEC
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         return self.violations
 
-    def write(self, graph: HardwareGraph, folder: Path, vectors: TestVectors) -> None:
-        (folder / "thresholds.txt").write_text(str(graph.populations[0].neuron.threshold.integers()))
+    def write(self, job: Job, folder: Path) -> None:
+        (folder / "thresholds.txt").write_text(str(job.graph.populations[0].neuron.threshold.integers()))
 
-    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
+    def verify(self, job: Job, folder: Path, progress: Progress) -> Verification:
         if self.crash:
             raise RuntimeError("simulator crashed")
         check = Check(name="file", outcome=self.outcome, expected="a", got="a", detail="because", seconds=0.0)
-        return Verification(checks=(check,), resources={}, assumptions=(), seconds={}, classes=vectors.expected.classes)
+        share = share_right(job.vectors.expected.classes, job.vectors.labels)
+        return Verification(checks=(check,), resources={}, assumptions=(), seconds={}, accuracy=share)
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.checkpoint import NetworkRecord
 from lightning_neuro.errors import Violation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.report import Check
 
 Progress = Callable[[str, int, int], None]
@@ -37,6 +39,45 @@ class TestVectors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """What is written and proved.
+
+    Args:
+        graph: quantised network.
+        real_graph: the same network before its weights were rounded.
+        vectors: inputs of the proof and their golden recording.
+        record: the file it came from: NIR graph, metadata, all recorded test and calibration samples; None for a
+            graph that was built by hand.
+    """
+
+    graph: HardwareGraph
+    real_graph: HardwareGraph
+    vectors: TestVectors
+    record: NetworkRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How often the artefact was right.
+
+    Args:
+        right: share of the samples, 0..1.
+        samples: how many labelled samples were run.
+    """
+
+    right: float
+    samples: int
+
+
+def share_right(classes: NDArray[np.int64] | None, labels: NDArray[np.int64]) -> Share | None:
+    """Compare classes with labels; None when the artefact did not run or no label is known (-1)."""
+    known = labels >= 0
+    if classes is None or not known.any():
+        return None
+    return Share(right=float((classes == labels)[known].mean()), samples=int(known.sum()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verification:
     """What a target's tools found.
 
@@ -45,14 +86,14 @@ class Verification:
         resources: target specific numbers for the report (plain values).
         assumptions: sentences for the report.
         seconds: wall time by activity.
-        classes: class of every test vector as the artefact computed it; None when it did not run.
+        accuracy: how often the artefact itself was right; None when it did not run or no label is known.
     """
 
     checks: tuple[Check, ...]
     resources: Mapping[str, object]
     assumptions: tuple[str, ...]
     seconds: Mapping[str, float]
-    classes: NDArray[np.int64] | None
+    accuracy: Share | None
 
 
 class Target(Protocol):
@@ -61,15 +102,17 @@ class Target(Protocol):
     name: str
     arithmetic: Arithmetic
     """Arithmetic of the golden model that the artefact is compared with."""
+    default_spec: QuantizeSpec
+    """Widths where neither the file nor the user names any."""
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""
         ...
 
-    def write(self, graph: HardwareGraph, folder: Path, vectors: TestVectors) -> None:
+    def write(self, job: Job, folder: Path) -> None:
         """Write the artefact, test vectors included, into an empty folder."""
         ...
 
-    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
+    def verify(self, job: Job, folder: Path, progress: Progress) -> Verification:
         """Run the artefact's own files and compare with the test vectors."""
         ...

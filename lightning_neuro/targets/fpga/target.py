@@ -10,7 +10,8 @@ from pathlib import Path
 from lightning_neuro.errors import ConfigError, Violation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.targets.base import Progress, TestVectors, Verification
+from lightning_neuro.graph.quantize import DEFAULT_SPEC
+from lightning_neuro.targets.base import Job, Progress, Verification, share_right
 from lightning_neuro.targets.fpga.artefact import write_artefact, write_readme
 from lightning_neuro.targets.fpga.constraints import check_graph, layer_sizes
 from lightning_neuro.targets.fpga.lanes import Lanes, resolve_lanes
@@ -52,6 +53,7 @@ class FpgaTarget:
 
     name = "fpga"
     arithmetic: Arithmetic = "fixed"
+    default_spec = DEFAULT_SPEC
 
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "timeout_s"):
@@ -73,30 +75,32 @@ class FpgaTarget:
         """Every constraint the graph breaks."""
         return check_graph(graph, self.lanes)
 
-    def write(self, graph: HardwareGraph, folder: Path, vectors: TestVectors) -> None:
+    def write(self, job: Job, folder: Path) -> None:
         """Write the artefact, test vectors included, into an empty folder."""
-        write_artefact(graph, self.plan(graph), folder, vectors, part=self.part, clock_mhz=self.clock_mhz)
+        layers = self.plan(job.graph)
+        write_artefact(job.graph, layers, folder, job.vectors, part=self.part, clock_mhz=self.clock_mhz)
 
-    def verify(self, graph: HardwareGraph, folder: Path, vectors: TestVectors, progress: Progress) -> Verification:
+    def verify(self, job: Job, folder: Path, progress: Progress) -> Verification:
         """Simulate the artefact's own files, check their translation, count cells."""
-        layers = self.plan(graph)
+        layers = self.plan(job.graph)
         subject = Subject(
-            graph=graph,
+            graph=job.graph,
             layers=layers,
             artefact=folder,
-            vectors=vectors,
+            vectors=job.vectors,
             clock_mhz=self.clock_mhz,
             timeout_s=self.timeout_s,
         )
         proofs, seconds = self._prove(subject, progress)
         resources = {key: value for proof in proofs for key, value in proof.resources.items()}
-        write_readme(graph, layers, folder, part=self.part, clock_mhz=self.clock_mhz, resources=resources)
+        write_readme(job.graph, layers, folder, part=self.part, clock_mhz=self.clock_mhz, resources=resources)
+        classes = next((proof.classes for proof in proofs if proof.classes is not None), None)
         return Verification(
             checks=tuple(proof.check for proof in proofs),
             resources=resources,
             assumptions=self._assumptions(),
             seconds=seconds,
-            classes=next((proof.classes for proof in proofs if proof.classes is not None), None),
+            accuracy=share_right(classes, job.vectors.labels),
         )
 
     def _prove(self, subject: Subject, progress: Progress) -> tuple[Sequence[Proof], dict[str, float]]:

@@ -24,7 +24,7 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
 from tests.targets.fpga.networks import draw_vectors
 
@@ -37,6 +37,11 @@ def target(**changes: object) -> FpgaTarget:
     """The target as configured by default, without synthesis."""
     settings = {"lanes": "auto", "clock_mhz": 100.0, "part": "xc7z020clg400-1", "synthesis": False, "timeout_s": 120.0}
     return FpgaTarget(**(settings | changes))  # type: ignore[arg-type]
+
+
+def job(graph: HardwareGraph, vectors: TestVectors) -> Job:
+    """A graph built by hand, ready to be written."""
+    return Job(graph=graph, real_graph=graph, vectors=vectors, record=None)
 
 
 def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Projection]:
@@ -91,5 +96,5 @@ def artefact(small_graph: HardwareGraph, small_vectors: TestVectors, tmp_path: P
     """The small network written with 4 and 3 lanes."""
     folder = tmp_path / "artefact"
     folder.mkdir()
-    target(lanes=(4, 3)).write(small_graph, folder, small_vectors)
+    target(lanes=(4, 3)).write(job(small_graph, small_vectors), folder)
     return folder

@@ -15,7 +15,7 @@ from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Values
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
-from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, recurrent, target
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, recurrent, target
 from tests.targets.fpga.networks import draw_vectors
 
 
@@ -112,7 +112,7 @@ def test_one_changed_recurrent_weight_is_found(small_graph: HardwareGraph, tmp_p
     graph = recurrent(small_graph)
     vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=12)
     assert vectors.expected.spikes["hidden"][:, :-1].any(axis=(0, 1)).all(), "a neuron that never fires tests nothing"
-    target(lanes=(4, 3)).write(graph, tmp_path, vectors)
+    target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
     subject = subject_of(graph, vectors, tmp_path)
     assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
     mutate(tmp_path, rf'(WEIGHTS_0 [^;]*?\b{5 + row} => x")([0-9a-f])([0-9a-f]*")', flip_first_digit)
@@ -140,7 +140,7 @@ def test_broken_feedback_is_found(
     expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
     vectors = TestVectors(spikes=spikes, expected=expected, labels=np.full(4, -1))
     layers = target(lanes=lanes).plan(graph)
-    target(lanes=lanes).write(graph, tmp_path, vectors)
+    target(lanes=lanes).write(job(graph, vectors), tmp_path)
     source = tmp_path / "rtl" / file
     text = source.read_text()
     assert text.count(correct) == 1
@@ -159,7 +159,7 @@ def test_late_bias_added_in_the_first_step_is_found(
     late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=1),))
     graph = dataclasses.replace(small_graph, populations=(late, *rest))
     vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
-    target(lanes=(4, 3)).write(graph, tmp_path, vectors)
+    target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
     source = tmp_path / "rtl" / "sequencer.vhd"
     text = source.read_text()
     assert text.count("beginning <= '1';") == 1

@@ -16,7 +16,7 @@ from lightning_neuro.graph.quantize import DEFAULT_SPEC, choose_formats, quantiz
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
-from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, target
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 
 
 @needs_ghdl
@@ -40,7 +40,7 @@ def test_braille_networks_are_bit_exact(
     assert vectors.expected.spikes["lif1.lif"].sum() > 100
     chosen = target(lanes=lanes)
     assert chosen.check(graph) == ()
-    chosen.write(graph, tmp_path, vectors)
+    chosen.write(job(graph, vectors), tmp_path)
     layers = chosen.plan(graph)
     assert (layers[0].feedback_rows, layers[0].late_bias_rows > 0) == (hidden, bool(late))
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)

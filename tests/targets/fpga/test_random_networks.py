@@ -13,7 +13,7 @@ import pytest
 
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
-from tests.targets.fpga.conftest import needs_ghdl, needs_icarus, target
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 from tests.targets.fpga.networks import draw_network
 
 CHUNK = 8
@@ -24,7 +24,7 @@ def subject_of(seed: int, folder: Path, *, recurrent: bool = False) -> Subject:
     chosen = target(lanes=lanes)
     assert chosen.check(graph) == (), f"seed {seed}"
     folder.mkdir()
-    chosen.write(graph, folder, vectors)
+    chosen.write(job(graph, vectors), folder)
     return Subject(
         graph=graph, layers=chosen.plan(graph), artefact=folder, vectors=vectors, clock_mhz=100, timeout_s=120
     )

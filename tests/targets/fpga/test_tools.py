@@ -10,14 +10,14 @@ from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga import ghdl, yosys
-from tests.targets.fpga.conftest import needs_ghdl, needs_yosys, target
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_yosys, target
 
 MOCKS = Path(__file__).parents[2] / "mock_commands"
 
 
 def checks(graph: HardwareGraph, artefact: Path, vectors: TestVectors, **changes: object) -> dict[str, Check]:
     chosen = target(lanes=(4, 3), synthesis=True, **changes)
-    found = chosen.verify(graph, artefact, vectors, lambda words, done, total: None)
+    found = chosen.verify(job(graph, vectors), artefact, lambda words, done, total: None)
     return {check.name: check for check in found.checks}
 
 
