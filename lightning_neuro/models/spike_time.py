@@ -1,0 +1,208 @@
+"""A classifier whose neurons spike at most once: exact first-spike times, learned with analytic gradients.
+
+In units of tau_syn, with a spike of input i at t[i] (inf = none) and tau_mem = tau_ratio tau_syn, a neuron has
+
+    v(t) = sum_i w[i] K(t - t[i] - d[i]),   K(s) = tau_ratio / (tau_ratio - 1) (exp(-s / tau_ratio) - exp(-s)),
+    K(s) = s exp(-s) for tau_ratio = 1,     T = first t with v(t) = threshold;  inf where there is none.
+
+The first class to spike wins. After Goeltz, Kriener et al. 2021 (doi:10.1038/s42256-021-00388-x); delays d after
+DelGrad (Goeltz et al. 2025, arXiv:2404.19165). Solver and gradients: ``lightning_neuro.neurons.first_spike``; losses:
+``spike_time_loss``; silent neurons: ``weight_bumping``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lightning_neuro.errors import ConfigError
+from lightning_neuro.models.schedule import make_schedule
+from lightning_neuro.models.spike_time_loss import LossOptions, make_time_loss
+from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeNetwork, per_layer
+from lightning_neuro.models.spike_time_score import Score
+from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
+
+
+class SpikeTimeClassifier(pl.LightningModule):
+    """Layers of first-spike neurons; equations in the module docstring.
+
+    Times are in units of tau_syn everywhere; ``tau_syn`` gives that unit its length on hardware.
+
+    Args:
+        layers: sizes, input first, classes last.
+        tau_syn: synaptic time constant in seconds.
+        tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std: see :class:`NetworkOptions`.
+        loss: "cross_entropy", "mean_square" or "shift_invariant".
+        softmin_width, early_weight, early_scale, time_correct, time_wrong, time_lead, silent_loss: see
+            :class:`LossOptions`.
+        weight_bump, bump_exponential, bump_targeted, max_silent: see :class:`BumpOptions`.
+        max_dw_norm: a (sample, neuron) whose largest weight gradient is above this adds nothing; None = no veto.
+        lr: largest learning rate of Adam.
+        lr_factors: factors on it, one or one per layer.
+        schedule: "one_cycle", "cosine" or "constant".
+
+    Raises:
+        ConfigError: an option is unknown or out of range.
+    """
+
+    readout = "first_spike"
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[int],
+        tau_syn: float,
+        tau_ratio: float,
+        threshold: float,
+        bias_times: Sequence[Sequence[float]],
+        input_repetition: int,
+        weight_mean: float | Sequence[float],
+        weight_std: float | Sequence[float],
+        loss: str,
+        softmin_width: float,
+        early_weight: float,
+        early_scale: float,
+        time_correct: float,
+        time_wrong: float,
+        time_lead: float,
+        silent_loss: float,
+        weight_bump: float,
+        bump_exponential: bool,
+        bump_targeted: bool,
+        max_silent: float | Sequence[float],
+        max_dw_norm: float | None,
+        lr: float,
+        lr_factors: float | Sequence[float],
+        schedule: str,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
+        _check_ranges(tau_syn=tau_syn, lr=lr)
+        count = len(layers) - 1
+        self.network = SpikeTimeNetwork(
+            layers,
+            NetworkOptions(
+                tau_ratio=tau_ratio,
+                threshold=threshold,
+                bias_times=bias_times,
+                input_repetition=input_repetition,
+                weight_mean=weight_mean,
+                weight_std=weight_std,
+                max_dw_norm=max_dw_norm,
+            ),
+        )
+        self.loss = make_time_loss(
+            loss,
+            LossOptions(
+                softmin_width=softmin_width,
+                early_weight=early_weight,
+                early_scale=early_scale,
+                time_correct=time_correct,
+                time_wrong=time_wrong,
+                time_lead=time_lead,
+                silent_loss=silent_loss,
+            ),
+        )
+        self.bump_options = BumpOptions(
+            value=weight_bump,
+            exponential=bump_exponential,
+            targeted=bump_targeted,
+            limits=per_layer("max_silent", max_silent, count),
+        )
+        self.register_buffer("bump_state", torch.tensor([NONE, 0.0], dtype=torch.float64))
+        self.lr, self.schedule = lr, schedule
+        self.lr_factors = per_layer("lr_factors", lr_factors, count)
+        self._score = {split: Score() for split in ("train", "val", "test")}
+
+    bump_state: Tensor
+
+    def layer_times(self, times: Tensor) -> list[Tensor]:
+        """Return the spike times [batch, neuron] of every layer, inf = silent.
+
+        Args:
+            times: [batch, n_in] spike times of the inputs, units of tau_syn, inf = silent.
+        """
+        return self.network(times)
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Return the spike times [batch, class] of the last layer; the smallest is the answer."""
+        return self.layer_times(times)[-1]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor | None:
+        """Return the loss of a batch (times [batch, n_in], labels [batch]); None when weights were bumped instead."""
+        times, labels = batch
+        outputs = self.layer_times(times)
+        loss = self.loss(outputs[-1], labels)
+        self._count("train", outputs, labels, loss)
+        if bump(self.network.weights(), outputs, self.bump_state, self.bump_options):
+            return None
+        return loss
+
+    def _count(self, split: str, outputs: list[Tensor], labels: Tensor, loss: Tensor) -> None:
+        """Add a batch to the score and log it when it was the last."""
+        score = self._score[split]
+        score.update(outputs, labels, loss.detach())
+        if split == "train" and self.trainer.is_last_batch:
+            self._log(split)
+
+    def _log(self, split: str) -> None:
+        numbers = self._score[split].numbers()
+        self._score[split] = Score()
+        for name, value in numbers.items():
+            self.log(f"{split}/{name}", value, on_step=False, on_epoch=True, batch_size=1, prog_bar=name == "accuracy")
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count right answers, loss and silent neurons."""
+        outputs = self.layer_times(batch[0])
+        self._count("val", outputs, batch[1], self.loss(outputs[-1], batch[1]))
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count right answers, loss and silent neurons."""
+        outputs = self.layer_times(batch[0])
+        self._count("test", outputs, batch[1], self.loss(outputs[-1], batch[1]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what was counted."""
+        self._log("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log what was counted."""
+        self._log("test")
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the class numbers [batch]; -1 where no output neuron spiked."""
+        return first_to_spike(self(batch[0]))
+
+    def configure_optimizers(self) -> Any:
+        """Adam, with a learning rate per layer."""
+        groups = [
+            {"params": list(layer.parameters()), "lr": self.lr * factor}
+            for layer, factor in zip(self.network.layers, self.lr_factors, strict=True)
+        ]
+        optimizer = torch.optim.Adam(groups, lr=self.lr, fused=True)
+        return make_schedule(self.schedule, optimizer, int(self.trainer.estimated_stepping_batches))
+
+
+def first_to_spike(times: Tensor) -> Tensor:
+    """Return the class of the earliest spike, the lowest number winning a tie, -1 without a spike, [batch].
+
+    >>> first_to_spike(torch.tensor([[2.0, 1.0, 1.0], [torch.inf, torch.inf, torch.inf]])).tolist()
+    [1, -1]
+    """
+    earliest, number = times.min(1)
+    return torch.where(torch.isfinite(earliest), number, -1)
+
+
+def _check_ranges(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ConfigError(
+                f"{name}={value} must be > 0",
+                where=f"model.{name}",
+                why="it makes no sense otherwise",
+                next_command=f"remove model.{name} to use the default",
+            )
