@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.neurons import first_spike_torch
+from lightning_neuro.neurons import first_spike_numba, first_spike_torch
 from lightning_neuro.neurons.first_spike_torch import Spikes
 
 _CLOSED_FORMS = (0.5, 1.0, 2.0)  # values of tau_syn / tau_mem
@@ -104,8 +104,8 @@ def spike_times(
 
 
 def kernel_for(times: Tensor) -> ModuleType:
-    """Return the implementation for this device and type."""
-    return first_spike_torch
+    """Return the compiled twin on a CPU, the torch version elsewhere."""
+    return first_spike_numba if times.device.type == "cpu" else first_spike_torch
 
 
 class _FirstSpike(torch.autograd.Function):

@@ -48,7 +48,8 @@ def kernel(lag: Tensor, conductance: float) -> Tensor:
     """Return K(lag), lag >= 0 in units of tau_syn."""
     if conductance == 1.0:
         return lag * torch.exp(-lag)
-    return -torch.exp(-conductance * lag) * torch.expm1((conductance - 1) * lag) / (1 - conductance)
+    slow, apart = min(1.0, conductance), abs(1 - conductance)
+    return torch.exp(-slow * lag) * torch.expm1(-apart * lag) / -apart
 
 
 def forward(times: Tensor, weights: Tensor, threshold: Tensor, conductance: float) -> Spikes:
