@@ -2,37 +2,46 @@
 
 ``fixed`` runs the raw integers exactly; an FPGA must equal it bit for bit. ``real`` runs the same five lines in
 float64 with the graph's weights (rounded or not) and unrounded constants; simulators must equal it spike for
-spike. Feed-forward parts run whole sequences; only the populations of a loop advance step by step.
+spike. Feed-forward parts run whole sequences; only the populations of a loop advance step by step. ``event`` solves
+first-spike networks in continuous time, without steps (``graph.event``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import GraphError
-from lightning_neuro.graph.advance import Advanced, Arithmetic, Raster, advance, fresh_state
+from lightning_neuro.graph.advance import Advanced, Raster, advance, fresh_state
+from lightning_neuro.graph.advance import Arithmetic as SteppedArithmetic
 from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.blocks import loops as recurrent_groups
 from lightning_neuro.graph.connections import Apply, prepare_fixed, prepare_real
+from lightning_neuro.graph.event import Times, spike_times
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
     Dense,
+    FirstSpike,
     HardwareGraph,
     Lif,
     Neuron,
     Population,
     Projection,
     ReadoutKind,
+    ResetKind,
     TimeBase,
     Values,
 )
 
-__all__ = ["Arithmetic", "Raster", "Recording", "delayed", "exact_matmul", "read_out", "run", "weight_shift"]
+__all__ = ["Arithmetic", "Raster", "Recording", "decide", "delayed", "exact_matmul", "read_out", "run", "weight_shift"]
+
+Arithmetic = Literal["fixed", "real", "event"]
+NO_CLASS = -1
+"""Class of a sample that a first-spike network does not answer: all its output neurons stay silent."""
 
 _CHUNK_VALUES = 16_000_000  # values of the widest layer per chunk; bounds memory to a few hundred MB
 
@@ -47,17 +56,17 @@ class Recording:
             in ``fixed`` arithmetic, model units (float64) in ``real``. Empty unless recorded.
         margin: |membrane - threshold| at the comparison, ``real`` arithmetic only. Empty unless recorded.
         scores: read-out value of every class, [sample, class]; the class is the first maximum.
+        classes: predicted class of every sample (``decide``).
+        times: first spike times of every population in seconds, [sample, neuron], ``event`` arithmetic only, which
+            has no rasters and membranes.
     """
 
     spikes: dict[str, Raster]
     membrane: dict[str, NDArray[Any]]
     margin: dict[str, NDArray[np.float64]]
     scores: NDArray[Any]
-
-    @property
-    def classes(self) -> NDArray[Any]:
-        """Predicted class of every sample; ties go to the lowest index."""
-        return np.argmax(self.scores, axis=1)
+    classes: NDArray[np.int64]
+    times: dict[str, Times] = field(default_factory=dict)
 
 
 def run(
@@ -71,15 +80,18 @@ def run(
     """Run a graph on input spikes.
 
     Args:
-        graph: stepped graph; quantised when ``arithmetic`` is ``fixed``.
-        spikes: input raster [sample, step, input]; 0/1, or real values (direct coding) in ``real`` arithmetic.
-        arithmetic: ``fixed`` (integers) or ``real`` (float64).
+        graph: stepped graph, quantised when ``arithmetic`` is ``fixed``; a continuous one when it is ``event``.
+        spikes: input raster [sample, step, input]; 0/1, or real values (direct coding) in ``real`` arithmetic. In
+            ``event`` arithmetic spike times [sample, input] in seconds, inf = silent.
+        arithmetic: ``fixed`` (integers), ``real`` (float64) or ``event`` (continuous time).
         record: keep rasters and membranes of every population, not only the scores and output spikes.
         progress: called with the number of samples just finished.
 
     Raises:
         GraphError: the graph is not stepped, not quantised, has a loop without delay, or the raster does not fit.
     """
+    if arithmetic == "event":
+        return _run_events(graph, spikes, progress)
     _check_runnable(graph, spikes, arithmetic)
     widest = max(graph.input.size, *(p.size for p in graph.populations))
     chunk = max(1, _CHUNK_VALUES // max(1, widest * spikes.shape[1]))
@@ -92,7 +104,17 @@ def run(
     return _concatenate(parts) if parts else _run_chunk(graph, spikes, arithmetic, record)
 
 
-def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic, record: bool) -> Recording:
+def _run_events(graph: HardwareGraph, times: Times, progress: Callable[[int], None] | None) -> Recording:
+    found = spike_times(graph, times, progress)
+    scores = -found[graph.output]
+    return Recording(
+        spikes={}, membrane={}, margin={}, scores=scores, classes=decide(graph, scores), times=found
+    )
+
+
+def _run_chunk(
+    graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic, record: bool
+) -> Recording:
     tape = Tape(graph=graph, arithmetic=arithmetic, rasters={graph.input.name: spikes}, membranes={}, margins={})
     loops = set(recurrent_groups(graph))
     for group in blocks(graph):
@@ -105,7 +127,8 @@ def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmeti
     scores = read_out(graph.readout, rasters[graph.output], membranes[graph.output])
     if not record:
         rasters, membranes, margins = {graph.output: rasters[graph.output]}, {}, {}
-    return Recording(spikes=rasters, membrane=membranes, margin=margins, scores=scores)
+    classes = decide(graph, scores)
+    return Recording(spikes=rasters, membrane=membranes, margin=margins, scores=scores, classes=classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +136,7 @@ class Tape:
     """A run in progress: what every population did so far."""
 
     graph: HardwareGraph
-    arithmetic: Arithmetic
+    arithmetic: SteppedArithmetic
     rasters: dict[str, NDArray[Any]]
     membranes: dict[str, NDArray[Any]]
     margins: dict[str, NDArray[np.float64]]
@@ -184,7 +207,7 @@ def weight_shift(projection: Projection, population: Population) -> int:
     return round(np.log2(weight.lsb / state.lsb))
 
 
-def _scaled(projection: Projection, population: Population, arithmetic: Arithmetic) -> Apply:
+def _scaled(projection: Projection, population: Population, arithmetic: SteppedArithmetic) -> Apply:
     """A projection's drive in the population's units: state LSBs in integers."""
     if arithmetic == "real":
         return prepare_real(projection.connection)
@@ -230,12 +253,26 @@ def read_out(kind: ReadoutKind, spikes: Raster, membrane: NDArray[Any]) -> NDArr
     return READOUTS[kind](spikes, membrane)
 
 
+def decide(graph: HardwareGraph, scores: NDArray[Any]) -> NDArray[np.int64]:
+    """Class of every sample [sample]: the first maximum of its scores [sample, class].
+
+    ``NO_CLASS`` where every output neuron of a first-spike network is silent, so that it counts as wrong.
+    """
+    classes = np.argmax(scores, axis=1).astype(np.int64)
+    neuron = graph.population(graph.output).neuron
+    if isinstance(neuron, FirstSpike):
+        return np.where(np.isneginf(scores).all(axis=1), NO_CLASS, classes)
+    if neuron.reset.kind is ResetKind.ONCE and graph.readout is ReadoutKind.FIRST_SPIKE:
+        return np.where((scores == 0).all(axis=1), NO_CLASS, classes)
+    return classes
+
+
 # -- checks ------------------------------------------------------------------------------------------------------
 
 _RUNNABLE: frozenset[type[Neuron]] = frozenset({Lif, CubaLif})
 
 
-def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arithmetic) -> None:
+def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic) -> None:
     seen = {graph.input.name}
     group_of = {name: group for group in blocks(graph) for name in group}
 
@@ -248,7 +285,7 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Arit
                 "the stepped golden model was given a continuous-time network",
                 where=population.name,
                 why="first-spike neurons have no time step",
-                next_command="lower the network to a stepped target with dt=SECONDS first",
+                next_command="golden.run(..., arithmetic='event'), or discretise_first_spike(graph, ...) first",
             )
         late = [p.pre for p in graph.into(population.name) if p.pre not in seen and not closes_loop(p)]
         if late:
@@ -292,4 +329,5 @@ def _concatenate(parts: list[Recording]) -> Recording:
         membrane=join("membrane"),
         margin=join("margin"),
         scores=np.concatenate([part.scores for part in parts]),
+        classes=np.concatenate([part.classes for part in parts]),
     )

@@ -23,6 +23,7 @@ class ResetKind(str, Enum):
     ZERO = "zero"  # v <- v_reset
     SUBTRACT = "subtract"  # v <- v - threshold
     CLAMP = "clamp"  # v <- v_reset during the whole following step (snnTorch Synaptic's "zero"); delay 1 only
+    ONCE = "once"  # v <- v_reset from the first spike to the sample's end: at most one spike; delay 0 only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +127,22 @@ class CubaLif:
 class FirstSpike:
     """Continuous-time current-based neuron that spikes at most once (analytic spike times).
 
+    A spike that arrives at t_i over a synapse of weight w adds ``w K(t - t_i)`` to the membrane, with
+    ``K(s) = tau_mem / (tau_mem - tau_syn) (exp(-s / tau_mem) - exp(-s / tau_syn))``, or ``s / tau exp(-s / tau)``
+    where both time constants are the same; the neuron spikes when the membrane first passes the threshold.
+
     Args:
         tau_syn_s, tau_mem_s: time constants in seconds, shape [n].
-        threshold: membrane threshold, shape [n].
+        threshold: membrane threshold, above 0, shape [n].
     """
 
     tau_syn_s: NDArray[np.float64]
     tau_mem_s: NDArray[np.float64]
     threshold: Values
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tau_syn_s", frozen(self.tau_syn_s, np.float64))
+        object.__setattr__(self, "tau_mem_s", frozen(self.tau_mem_s, np.float64))
 
 
 Neuron = Lif | CubaLif | FirstSpike
@@ -272,13 +281,20 @@ class Projection:
     Args:
         pre, post: names.
         connection: weights and their arrangement.
-        delay: whole steps; 0 on feed-forward edges, 1 or more on edges that close a loop.
+        delay: whole steps; 0 on feed-forward edges, 1 or more on edges that close a loop. 0 in continuous time.
+        delays_s: delay of every synapse of a dense connection in seconds, [post, pre], in continuous time only;
+            None where there are none.
     """
 
     pre: str
     post: str
     connection: Connection
     delay: int
+    delays_s: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.delays_s is not None:
+            object.__setattr__(self, "delays_s", frozen(self.delays_s, np.float64))
 
     @property
     def name(self) -> str:
@@ -313,9 +329,10 @@ class HardwareGraph:
         output: name of the population that is read out.
         readout: how the class is read.
         time: stepped or continuous.
-        dt_s: step in seconds.
+        dt_s: step in seconds; 0 in continuous time.
         steps: steps per sample, when the input coding fixes them; None when unknown (a foreign file).
         coding: how data became input spikes, plain values; empty when unknown.
+        horizon_s: when a sample is over for hardware that advances in steps, in seconds; continuous time only.
     """
 
     input: Input
@@ -327,6 +344,7 @@ class HardwareGraph:
     dt_s: float
     steps: int | None
     coding: dict[str, str | int | float]
+    horizon_s: float | None = None
 
     def population(self, name: str) -> Population:
         """Population by name."""

@@ -2,7 +2,8 @@
 
 Every kernel walks [sample, step, neuron] and keeps membrane, current and last spike per neuron. The order is
 the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The state
-[sample, neuron] is taken and left behind, so that loops can advance one step at a time.
+[sample, neuron] is taken and left behind, so that loops can advance one step at a time. Where a neuron spikes
+only once, "last spike" means any spike before.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ RESET_CODES: dict[ResetKind, int] = {
     ResetKind.ZERO: 1,
     ResetKind.SUBTRACT: 2,
     ResetKind.CLAMP: 3,
+    ResetKind.ONCE: 4,
 }
 
 
@@ -57,15 +59,15 @@ def resume_integers(
                 if kind == 2 and delay == 1 and fired[k]:
                     total -= threshold[k]
                 v[k] = min(max(total, low), high)
-                if kind == 3 and fired[k]:
+                if kind >= 3 and fired[k]:
                     v[k] = v_reset[k]
-                s = kind != 0 and v[k] > threshold[k]
+                s = kind != 0 and v[k] > threshold[k] and not (kind == 4 and fired[k])
                 if s and delay == 0:
-                    if kind == 1:
-                        v[k] = v_reset[k]
-                    else:
+                    if kind == 2:
                         v[k] -= threshold[k]
-                fired[k] = s
+                    else:
+                        v[k] = v_reset[k]
+                fired[k] = s or (kind == 4 and fired[k])
                 spikes[sample, t, k] = s
                 membrane[sample, t, k] = v[k]
 
@@ -102,15 +104,15 @@ def resume_reals(
                 v[k] = beta[k] * v[k] + x
                 if kind == 2 and delay == 1 and fired[k]:
                     v[k] -= threshold[k]
-                if kind == 3 and fired[k]:
+                if kind >= 3 and fired[k]:
                     v[k] = v_reset[k]
-                s = kind != 0 and v[k] > threshold[k]
+                s = kind != 0 and v[k] > threshold[k] and not (kind == 4 and fired[k])
                 margin[sample, t, k] = abs(v[k] - threshold[k])
                 if s and delay == 0:
-                    if kind == 1:
-                        v[k] = v_reset[k]
-                    else:
+                    if kind == 2:
                         v[k] -= threshold[k]
-                fired[k] = s
+                    else:
+                        v[k] = v_reset[k]
+                fired[k] = s or (kind == 4 and fired[k])
                 spikes[sample, t, k] = s
                 membrane[sample, t, k] = v[k]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lightning_neuro.errors import NirError
 from lightning_neuro.graph.blocks import strong_components
 from lightning_neuro.graph.connections import prepare_real
+from lightning_neuro.graph.continuous import continuous_graph
 from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS, Stepped, discretise, neuron_shape
 from lightning_neuro.graph.flatten import Edge, closing_edges, flatten, refuse_loops_without_neurons
 from lightning_neuro.graph.hardware_graph import (
@@ -81,13 +82,17 @@ class Draft:
 
 
 def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
-    """Run all passes.
+    """Run all passes; a network in continuous time keeps its time constants (``graph.continuous``).
 
     Raises:
         NirError: a node, value or structure cannot be expressed without changing the network.
     """
     flat = flatten(graph)
     draft = Draft(nodes=flat.nodes, edges=tuple((pre, post) for pre, post in flat.edges), metadata=metadata)
+    if metadata.time is TimeBase.CONTINUOUS:
+        for a_pass in (supported_nodes, finite_parameters):
+            draft = a_pass(draft)
+        return continuous_graph(draft.nodes, draft.edges, metadata)
     for a_pass in PASSES:
         draft = a_pass(draft)
     return _build(draft)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind
+from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind, TimeBase
 
 SCHEMA = 1
 MAX_STEPS = 10_000_000  # per sample; more is a damaged number
@@ -22,7 +22,7 @@ class Metadata:
     """Semantics beside a NIR graph.
 
     Args:
-        dt_s: step in seconds.
+        dt_s: step in seconds; 0 in continuous time.
         readout: how the class is read from the output node.
         resets: reset of every neuron node, by node name.
         steps: steps per sample; None when unknown.
@@ -30,6 +30,8 @@ class Metadata:
         assumptions: sentences about everything that was not stated by the source.
         tool: program and version that wrote the graph.
         formats: number formats as JSON (``StoredQuantization.to_json``); empty when not quantised.
+        time: stepped, or continuous: first-spike neurons that follow NIR's equations to the letter.
+        horizon_s: when a sample is over, in seconds; continuous time only.
     """
 
     dt_s: float
@@ -40,16 +42,20 @@ class Metadata:
     assumptions: tuple[str, ...] = ()
     tool: str = ""
     formats: str = ""
+    time: TimeBase = TimeBase.STEPPED
+    horizon_s: float | None = None
 
     def to_dict(self) -> dict[str, str | int | float]:
         """Flat strings and numbers, as HDF5 attributes and checkpoints keep them."""
         resets = {name: f"{reset.kind.value}/{reset.delay}" for name, reset in self.resets.items()}
+        continuous = self.time is TimeBase.CONTINUOUS
         return {
             "schema": SCHEMA,
             "tool": self.tool,
-            "dt": float(self.dt_s),
+            "time": self.time.value,
+            **({"horizon": float(self.horizon_s or 0.0)} if continuous else {"dt": float(self.dt_s)}),
             "time_unit": "s",
-            "integration": "euler",
+            "integration": "exact" if continuous else "euler",
             "readout": self.readout.value,
             "resets": json.dumps(resets, sort_keys=True),
             "steps": -1 if self.steps is None else int(self.steps),
@@ -75,11 +81,15 @@ class Metadata:
                     next_command="pip install --upgrade lightning-neuro",
                 )
             steps = int(str(values["steps"]))
-            dt_s = float(str(values["dt"]))
-            if not (math.isfinite(dt_s) and dt_s > 0) or steps > MAX_STEPS:
-                raise ValueError(f"dt {dt_s:g} s, {steps} steps")
+            time = TimeBase(str(values.get("time", TimeBase.STEPPED.value)))
+            continuous = time is TimeBase.CONTINUOUS
+            length = float(str(values["horizon" if continuous else "dt"]))
+            if not (math.isfinite(length) and length > 0) or steps > MAX_STEPS:
+                raise ValueError(f"{'horizon' if continuous else 'dt'} {length:g} s, {steps} steps")
             return Metadata(
-                dt_s=dt_s,
+                dt_s=0.0 if continuous else length,
+                time=time,
+                horizon_s=length if continuous else None,
                 readout=ReadoutKind(str(values["readout"])),
                 resets={k: _reset(v) for k, v in json.loads(str(values["resets"])).items()},
                 steps=None if steps < 0 else steps,
@@ -100,6 +110,7 @@ class Metadata:
 def _reset(text: str) -> Reset:
     kind, delay = text.split("/")
     reset = Reset(kind=ResetKind(kind), delay=int(delay))
-    if reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay == 0):
+    only = {ResetKind.CLAMP: 1, ResetKind.ONCE: 0}.get(reset.kind)
+    if reset.delay not in (0, 1) or only not in (None, reset.delay):
         raise ValueError(f"reset {text}")
     return reset

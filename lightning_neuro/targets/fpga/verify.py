@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import ToolError
-from lightning_neuro.graph.golden import read_out
+from lightning_neuro.graph.golden import decide, read_out
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import TestVectors
@@ -154,7 +154,7 @@ def latency(cycles: NDArray[np.int64], subject: Subject) -> dict[str, object]:
 def _classes(subject: Subject, simulation: ghdl.Simulation) -> NDArray[np.int64]:
     samples, steps, _ = subject.vectors.spikes.shape
     stream = decode_stream(simulation.output, subject.layers[-1], samples, steps)
-    return np.argmax(read_out(subject.graph.readout, stream.spikes, stream.membranes), axis=1)
+    return decide(subject.graph, read_out(subject.graph.readout, stream.spikes, stream.membranes))
 
 
 # -- 2. the Verilog that the open tools read ---------------------------------------------------------------------
