@@ -166,8 +166,10 @@ def _projections(name: str, arriving: Branches, factor: NDArray[np.float64]) -> 
 
 
 def _together(first: Branch, second: Branch) -> bool:
+    if first.source != second.source:
+        return False
     both = (first.weight != 0) & (second.weight != 0)
-    return first.source == second.source and bool((first.delays_s == second.delays_s)[both].all())
+    return bool((first.delays_s == second.delays_s)[both].all())
 
 
 def _sum(first: Branch, second: Branch) -> Branch:
