@@ -106,10 +106,7 @@ class LIFClassifier(pl.LightningModule):
         self.schedule, self.dropout = schedule, dropout
         self._activity = Activity()
         self.accuracy = nn.ModuleDict(
-            {
-                f"{split}_split": MulticlassAccuracy(layers[-1], average="micro")
-                for split in ("train", "val", "test")
-            }
+            {f"{split}_split": MulticlassAccuracy(layers[-1], average="micro") for split in ("train", "val", "test")}
         )
 
     def layer_outputs(self, raster: Tensor) -> list[tuple[Tensor, Tensor]]:

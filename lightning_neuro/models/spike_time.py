@@ -12,7 +12,7 @@ DelGrad (Goeltz et al. 2025, arXiv:2404.19165). Solver and gradients: ``lightnin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,10 +21,12 @@ from torch import Tensor
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.models.schedule import make_schedule
+from lightning_neuro.models.silent import with_virtual_label
 from lightning_neuro.models.spike_time_loss import LossOptions, make_time_loss
 from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeNetwork, per_layer
 from lightning_neuro.models.spike_time_score import Score
 from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
+from lightning_neuro.neurons.spike_noise import SpikeNoise
 
 
 class SpikeTimeClassifier(pl.LightningModule):
@@ -35,14 +37,16 @@ class SpikeTimeClassifier(pl.LightningModule):
     Args:
         layers: sizes, input first, classes last.
         tau_syn: synaptic time constant in seconds.
-        tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std: see :class:`NetworkOptions`.
+        tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std, weight_step, weight_max, max_dw_norm,
+            delays, delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see :class:`NetworkOptions`.
+        noise: of the hardware, fields of :class:`SpikeNoise`; the same in every run with the same seed.
         loss: "cross_entropy", "mean_square" or "shift_invariant".
-        softmin_width, early_weight, early_scale, time_correct, time_wrong, time_lead, silent_loss: see
-            :class:`LossOptions`.
+        softmin_width, early_weight, early_scale, time_correct, time_wrong, time_lead: see :class:`LossOptions`.
+        silent_time: virtual spike time of silent label neurons, see ``silent``; None = a constant loss without gradient.
         weight_bump, bump_exponential, bump_targeted, max_silent: see :class:`BumpOptions`.
-        max_dw_norm: a (sample, neuron) whose largest weight gradient is above this adds nothing; None = no veto.
         lr: largest learning rate of Adam.
         lr_factors: factors on it, one or one per layer.
+        delay_lr_factor: factor on it for delays.
         schedule: "one_cycle", "cosine" or "constant".
 
     Raises:
@@ -62,6 +66,16 @@ class SpikeTimeClassifier(pl.LightningModule):
         input_repetition: int,
         weight_mean: float | Sequence[float],
         weight_std: float | Sequence[float],
+        weight_step: float | None,
+        weight_max: float | None,
+        max_dw_norm: float | None,
+        delays: str | Sequence[str],
+        delay_positivity: str,
+        delay_mean: float,
+        delay_std: float,
+        delay_scale: float,
+        delay_shift: float,
+        noise: Mapping[str, float],
         loss: str,
         softmin_width: float,
         early_weight: float,
@@ -69,19 +83,19 @@ class SpikeTimeClassifier(pl.LightningModule):
         time_correct: float,
         time_wrong: float,
         time_lead: float,
-        silent_loss: float,
+        silent_time: float | None,
         weight_bump: float,
         bump_exponential: bool,
         bump_targeted: bool,
         max_silent: float | Sequence[float],
-        max_dw_norm: float | None,
         lr: float,
         lr_factors: float | Sequence[float],
+        delay_lr_factor: float,
         schedule: str,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
-        _check_ranges(tau_syn=tau_syn, lr=lr)
+        _check_ranges(tau_syn=tau_syn, lr=lr, delay_lr_factor=delay_lr_factor)
         count = len(layers) - 1
         self.network = SpikeTimeNetwork(
             layers,
@@ -92,7 +106,16 @@ class SpikeTimeClassifier(pl.LightningModule):
                 input_repetition=input_repetition,
                 weight_mean=weight_mean,
                 weight_std=weight_std,
+                weight_step=weight_step,
+                weight_max=weight_max,
                 max_dw_norm=max_dw_norm,
+                delays=delays,
+                delay_positivity=delay_positivity,
+                delay_mean=delay_mean,
+                delay_std=delay_std,
+                delay_scale=delay_scale,
+                delay_shift=delay_shift,
+                noise=SpikeNoise(**noise),
             ),
         )
         self.loss = make_time_loss(
@@ -104,7 +127,6 @@ class SpikeTimeClassifier(pl.LightningModule):
                 time_correct=time_correct,
                 time_wrong=time_wrong,
                 time_lead=time_lead,
-                silent_loss=silent_loss,
             ),
         )
         self.bump_options = BumpOptions(
@@ -114,11 +136,14 @@ class SpikeTimeClassifier(pl.LightningModule):
             limits=per_layer("max_silent", max_silent, count),
         )
         self.register_buffer("bump_state", torch.tensor([NONE, 0.0], dtype=torch.float64))
-        self.lr, self.schedule = lr, schedule
+        self.register_buffer("noise_seed", torch.randint(2**31, ()))
+        self.lr, self.schedule, self.delay_lr_factor = lr, schedule, delay_lr_factor
+        self.silent_time = silent_time
         self.lr_factors = per_layer("lr_factors", lr_factors, count)
         self._score = {split: Score() for split in ("train", "val", "test")}
 
     bump_state: Tensor
+    noise_seed: Tensor
 
     def layer_times(self, times: Tensor) -> list[Tensor]:
         """Return the spike times [batch, neuron] of every layer, inf = silent.
@@ -132,22 +157,37 @@ class SpikeTimeClassifier(pl.LightningModule):
         """Return the spike times [batch, class] of the last layer; the smallest is the answer."""
         return self.layer_times(times)[-1]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor | None:
-        """Return the loss of a batch (times [batch, n_in], labels [batch]); None when weights were bumped instead."""
+    def on_train_epoch_start(self) -> None:
+        """Make the noise a function of seed and epoch, so that a resumed run sees the same."""
+        torch.manual_seed(int(self.noise_seed) + self.current_epoch)
+
+    def on_test_start(self) -> None:
+        """Make the noise of a test the same every time."""
+        torch.manual_seed(int(self.noise_seed))
+
+    def _step(self, batch: tuple[Tensor, Tensor], split: str) -> tuple[list[Tensor], Tensor]:
+        """Return the spike times of all layers and the loss of a batch, and count both."""
         times, labels = batch
         outputs = self.layer_times(times)
-        loss = self.loss(outputs[-1], labels)
-        self._count("train", outputs, labels, loss)
-        if bump(self.network.weights(), outputs, self.bump_state, self.bump_options):
-            return None
-        return loss
+        final = outputs[-1]
+        if self.silent_time is not None:
+            inputs = self.network.layer_input(len(outputs) - 1, outputs[-2] if len(outputs) > 1 else times)
+            final = with_virtual_label(final, labels, inputs, self.network.layers[-1], self.silent_time)
+        loss = self.loss(final, labels)
+        self._score[split].update(outputs, labels, loss.detach())
+        return outputs, loss
 
-    def _count(self, split: str, outputs: list[Tensor], labels: Tensor, loss: Tensor) -> None:
-        """Add a batch to the score and log it when it was the last."""
-        score = self._score[split]
-        score.update(outputs, labels, loss.detach())
-        if split == "train" and self.trainer.is_last_batch:
-            self._log(split)
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor | None:
+        """Return the loss of a batch (times [batch, n_in], labels [batch]); None when weights were bumped instead."""
+        outputs, loss = self._step(batch, "train")
+        if self.trainer.is_last_batch:
+            self._log("train")
+        bumped = bump(self.network.weights(), outputs, self.bump_state, self.bump_options)
+        return None if bumped else loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Bring weights and delays back into their range."""
+        self.network.rectify()
 
     def _log(self, split: str) -> None:
         numbers = self._score[split].numbers()
@@ -157,13 +197,11 @@ class SpikeTimeClassifier(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count right answers, loss and silent neurons."""
-        outputs = self.layer_times(batch[0])
-        self._count("val", outputs, batch[1], self.loss(outputs[-1], batch[1]))
+        self._step(batch, "val")
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count right answers, loss and silent neurons."""
-        outputs = self.layer_times(batch[0])
-        self._count("test", outputs, batch[1], self.loss(outputs[-1], batch[1]))
+        self._step(batch, "test")
 
     def on_validation_epoch_end(self) -> None:
         """Log what was counted."""
@@ -178,11 +216,13 @@ class SpikeTimeClassifier(pl.LightningModule):
         return first_to_spike(self(batch[0]))
 
     def configure_optimizers(self) -> Any:
-        """Adam, with a learning rate per layer."""
-        groups = [
-            {"params": list(layer.parameters()), "lr": self.lr * factor}
-            for layer, factor in zip(self.network.layers, self.lr_factors, strict=True)
-        ]
+        """Adam, with a learning rate per layer and for delays."""
+        groups = []
+        for layer, factor in zip(self.network.layers, self.lr_factors, strict=True):
+            groups.append({"params": [layer.weights], "lr": self.lr * factor})
+            if layer.delays is not None:
+                rate = self.lr * factor * self.delay_lr_factor
+                groups.append({"params": list(layer.delays.parameters()), "lr": rate})  # type: ignore[operator]
         optimizer = torch.optim.Adam(groups, lr=self.lr, fused=True)
         return make_schedule(self.schedule, optimizer, int(self.trainer.estimated_stepping_batches))
 

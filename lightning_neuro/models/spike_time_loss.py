@@ -1,8 +1,8 @@
 """Losses on first-spike times: the neuron of the right class should spike first, clearly, and soon.
 
 Times t[n] [batch, class] are in units of tau_syn, n* is the label, inf = no spike. A sample whose label neuron is
-silent has the constant loss ``silent_loss`` and no gradient; another silent neuron has neither loss nor gradient:
-it could not spike later. Equations and default constants: Goeltz, Kriener et al. 2021
+silent has the constant loss ``SILENT_LOSS`` and no gradient, unless the neuron is given a virtual time
+(``silent``). Another silent neuron has neither loss nor gradient: it could not spike later. Equations and default constants: Goeltz, Kriener et al. 2021
 (doi:10.1038/s42256-021-00388-x) for the cross entropy, Goeltz et al. 2025 (DelGrad, arXiv:2404.19165) for the others.
 """
 
@@ -18,6 +18,9 @@ from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons.lif import check_choice
 
 
+SILENT_LOSS = 100.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossOptions:
     """Constants of all losses; each uses its own.
@@ -28,7 +31,6 @@ class LossOptions:
         early_scale: beta, time in which that regulariser grows e-fold, in units of tau_syn.
         time_correct, time_wrong: targets of the mean square, in units of tau_syn.
         time_lead: how much earlier the right class should spike, for the shift-invariant loss, in units of tau_syn.
-        silent_loss: loss of a sample whose label neuron is silent.
 
     Raises:
         ConfigError: a constant out of range, or ``time_correct`` not before ``time_wrong``.
@@ -40,12 +42,11 @@ class LossOptions:
     time_correct: float
     time_wrong: float
     time_lead: float
-    silent_loss: float
 
     def __post_init__(self) -> None:
         positive = ("softmin_width", "early_scale", "time_lead", "time_correct")
         rules = {name: (getattr(self, name) > 0, "> 0") for name in positive}
-        rules |= {name: (getattr(self, name) >= 0, ">= 0") for name in ("early_weight", "silent_loss")}
+        rules["early_weight"] = (self.early_weight >= 0, ">= 0")
         rules["time_wrong"] = (self.time_wrong > self.time_correct, f"> time_correct={self.time_correct}")
         for name, (holds, needed) in rules.items():
             if not holds:
@@ -58,7 +59,7 @@ class LossOptions:
 
 
 class TimeLoss(nn.Module):
-    """Mean over the batch of a loss per sample; the constant ``silent_loss`` where the label neuron is silent."""
+    """Mean over the batch of a loss per sample; the constant ``SILENT_LOSS`` where the label neuron is silent."""
 
     def __init__(self, options: LossOptions) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class TimeLoss(nn.Module):
         finite = torch.where(spiked, times, 0.0)  # inf times 0 in a backward pass is NaN
         right = labels[:, None]
         losses = self.per_sample(finite, spiked, right)
-        return torch.where(spiked.gather(1, right)[:, 0], losses, self.options.silent_loss).mean()
+        return torch.where(spiked.gather(1, right)[:, 0], losses, SILENT_LOSS).mean()
 
     def per_sample(self, times: Tensor, spiked: Tensor, right: Tensor) -> Tensor:
         """Return losses [batch].

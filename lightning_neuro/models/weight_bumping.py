@@ -68,9 +68,7 @@ def layer_to_bump(times: Sequence[Tensor], limits: Sequence[float]) -> int | Non
 
 
 @torch.no_grad()
-def bump(
-    weights: Sequence[Tensor], times: Sequence[Tensor], state: Tensor, options: BumpOptions
-) -> bool:
+def bump(weights: Sequence[Tensor], times: Sequence[Tensor], state: Tensor, options: BumpOptions) -> bool:
     """Bump at most one layer in place; returns whether one was.
 
     Args:
