@@ -25,6 +25,7 @@ from lightning_neuro.targets.fpga.plan import (
 )
 
 NEURON_KINDS = (Lif, CubaLif)
+RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
 WEIGHT_BITS = range(2, 17)
 STATE_BITS = range(4, 33)  # testbench and constants are 32-bit integers
 SUM_BITS_MAX = 48  # one carry chain of 12 CARRY4; beyond it the clock suffers
@@ -130,17 +131,17 @@ def quantised(graph: HardwareGraph) -> Iterator[Violation]:
 
 
 def resets(graph: HardwareGraph) -> Iterator[Violation]:
-    """Delay 0 or 1; a layer that never spikes can only be read out, by its membrane."""
+    """Delays of resets; a layer that never spikes can only be read out, by its membrane."""
     for population in graph.populations:
         if not isinstance(population.neuron, NEURON_KINDS):
             continue
         reset = population.neuron.reset
-        if reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay != 1):
+        if reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
             yield Violation(
                 where=population.name,
                 what="reset",
                 needed=f"{reset.kind.value}, delay {reset.delay}",
-                available="zero or subtract with delay 0 or 1, clamp with delay 1, none",
+                available="zero or subtract with delay 0 or 1, clamp with delay 1, once with delay 0, none",
                 remedy="model.reset_delay=0   (train again)",
             )
         read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS

@@ -15,6 +15,7 @@ RESET_NAMES = {
     ResetKind.ZERO: "RESET_ZERO",
     ResetKind.SUBTRACT: "RESET_SUBTRACT",
     ResetKind.CLAMP: "RESET_CLAMP",
+    ResetKind.ONCE: "RESET_ONCE",
 }
 
 _LITERAL_BITS = 128  # longest literal; several tools stop at long ones

@@ -34,6 +34,7 @@ RESETS = [
     Reset(kind=ResetKind.SUBTRACT, delay=0),
     Reset(kind=ResetKind.SUBTRACT, delay=1),
     Reset(kind=ResetKind.CLAMP, delay=1),
+    Reset(kind=ResetKind.ONCE, delay=0),
 ]
 NO_RESET = Reset(kind=ResetKind.NONE, delay=0)
 

@@ -5,7 +5,8 @@
 --   leak      v <- v - leak(v)
 --   add       v <- v - (not drive) - 1         that is v + drive: a weight, or the synaptic current
 --   compare   s <- v > theta; is v inside the membrane's range?
---   wipe      v <- v - v  where a constant has to replace v: reset to a value, lower or upper end of the range
+--   wipe      v <- v - v  where a constant has to replace v: reset to a value, lower or upper end of the range; after
+--                         the first spike of a neuron that fires once, in every step
 --   settle    v <- v - c  that constant, negated; or the threshold, for a reset by subtraction
 -- The sum is exact: SUM_BITS holds every value that the layer's weights can reach in a step, and wipe and settle
 -- saturate it once. They follow compare immediately, for the same neurons.
@@ -60,10 +61,12 @@ architecture rtl of neuron is
   constant SUBTRACT_AT_ONCE : boolean := RESET_KIND = RESET_SUBTRACT and RESET_DELAY = 0;
   constant SUBTRACT_LATER   : boolean := RESET_KIND = RESET_SUBTRACT and RESET_DELAY = 1;
   constant CLAMPS           : boolean := RESET_KIND = RESET_CLAMP;
+  constant FIRES_ONCE       : boolean := RESET_KIND = RESET_ONCE;
 
   -- A membrane above its range has always fired when the threshold lies inside the range, and a reset at once to a
   -- value then replaces it: the upper saturation could never be seen.
-  constant SATURATES_HIGH : boolean := not (ZERO_AT_ONCE and to_signed(maximum_of(THRESHOLDS), SUM_BITS) < HIGH);
+  constant SATURATES_HIGH : boolean := not ((ZERO_AT_ONCE or FIRES_ONCE)
+                                            and to_signed(maximum_of(THRESHOLDS), SUM_BITS) < HIGH);
 
   -- One word when all neurons of the lane agree, so that it folds into the logic.
   constant THRESHOLD_TABLE : memory_t := table_of(THRESHOLDS, STATE_BITS);
@@ -77,7 +80,7 @@ architecture rtl of neuron is
   signal state, total, constant_now              : signed(SUM_BITS - 1 downto 0);
   signal threshold, reset_value                  : signed(STATE_BITS - 1 downto 0);
   signal multiplier                              : unsigned(MULTIPLIER_BITS - 1 downto 0);
-  signal spiked, remembered                      : std_logic;  -- spike of this, of the previous step
+  signal spiked, remembered                      : std_logic;  -- spike of this step; of the previous, or any before
   signal resets, too_low, too_high               : std_logic;  -- found by compare
   signal zero_now, take_drive, take_lost         : std_logic;
 begin
@@ -101,6 +104,9 @@ begin
         if CLAMPS and remembered = '1' then
           above_threshold := above(reset_value, unsigned(threshold(STATE_BITS - 2 downto 0)));
         end if;
+        if FIRES_ONCE and remembered = '1' then
+          above_threshold := '0';
+        end if;
         spiked <= above_threshold;
 
         resets <= '0';
@@ -108,6 +114,8 @@ begin
           resets <= above_threshold;
         elsif CLAMPS then
           resets <= remembered;
+        elsif FIRES_ONCE then
+          resets <= remembered or above_threshold;
         end if;
 
         -- Outside the range: the bits above the membrane's sign differ from the sum's sign.
@@ -185,7 +193,23 @@ begin
   end process;
 
   one_neuron : if GROUPS = 1 generate
-    remembered <= spiked;
+    spike_flag : if FIRES_ONCE generate
+      signal fired : std_logic;
+    begin
+      remembered <= fired;
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          if clear = '1' then
+            fired <= '0';
+          elsif settle = '1' then
+            fired <= fired or spiked;
+          end if;
+        end if;
+      end process;
+    else generate
+      remembered <= spiked;
+    end generate;
     take_drive <= add;
     take_lost  <= leak;
     membrane   <= state(STATE_BITS - 1 downto 0);
@@ -217,7 +241,7 @@ begin
       end if;
     end process;
 
-    spike_memory : if CLAMPS or ZERO_LATER or SUBTRACT_LATER generate
+    spike_memory : if CLAMPS or FIRES_ONCE or ZERO_LATER or SUBTRACT_LATER generate
       type spikes_t is array (GROUPS - 1 downto 0) of std_logic_vector(0 downto 0);
       signal spikes   : spikes_t;
       signal remember : std_logic;
@@ -225,7 +249,11 @@ begin
     begin
       remembered <= spikes(to_integer(group_index))(0);
       remember   <= settle or clear;
-      entered(0) <= spiked and not clear;
+      held : if FIRES_ONCE generate
+        entered(0) <= (spiked or remembered) and not clear;
+      else generate
+        entered(0) <= spiked and not clear;
+      end generate;
       process (clk)
       begin
         if rising_edge(clk) then

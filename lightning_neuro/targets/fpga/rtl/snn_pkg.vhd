@@ -9,7 +9,7 @@ use ieee.numeric_std.all;
 
 package snn_pkg is
 
-  type reset_kind_t is (RESET_NONE, RESET_ZERO, RESET_SUBTRACT, RESET_CLAMP);
+  type reset_kind_t is (RESET_NONE, RESET_ZERO, RESET_SUBTRACT, RESET_CLAMP, RESET_ONCE);
 
   -- What one layer is; all numbers are chosen by the package writer, per layer.
   type layer_t is record
