@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.agreement import refine_formats
+from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind
 from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
 from lightning_neuro.graph.stored import StoredQuantization
@@ -15,18 +16,23 @@ CALIBRATION_SAMPLES = 256
 
 
 def quantize_network(
-    graph: HardwareGraph, spec: QuantizeSpec, calibration: SpikeSet | None
+    graph: HardwareGraph, spec: QuantizeSpec, calibration: SpikeSet | SpikeTimeSet | None
 ) -> tuple[HardwareGraph, StoredQuantization]:
     """Choose formats and round a float graph.
 
     Args:
-        graph: graph in real numbers.
+        graph: graph in real numbers; of one in continuous time only the weights are rounded.
         spec: widths.
         calibration: input samples; None uses worst cases for read-outs and least squares for weights.
 
     Returns:
         The quantised graph and what to store so that it can be repeated without the data.
     """
+    if isinstance(calibration, SpikeTimeSet):
+        formats = choose_formats(graph, spec, membrane_range={})
+        formats = refine_event_formats(graph, formats, spec.leak_bits, calibration.times[:CALIBRATION_SAMPLES])
+        quantized = quantize(graph, formats, spec.leak_bits)
+        return quantized, StoredQuantization.of(quantized, spec, formats)
     formats = choose_formats(graph, spec, membrane_range=readout_ranges(graph, calibration))
     if calibration is not None and calibration.spikes.dtype == np.uint8:
         formats = refine_formats(graph, formats, spec.leak_bits, calibration.spikes)

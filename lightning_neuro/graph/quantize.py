@@ -27,6 +27,7 @@ from lightning_neuro.graph.hardware_graph import (
     Population,
     Projection,
     ResetKind,
+    TimeBase,
     Values,
     frozen,
 )
@@ -64,18 +65,35 @@ class QuantizeSpec:
 
 
 DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
+# Spike times are finer than spike counts: weights of 6 bits cost trained Yin-Yang networks 3 to 7 points of accuracy,
+# 8 bits less than half a point; membranes of 20 bits keep 6 digits below a weight's, so that slow leaks do not stall.
+FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formats:
-    """Number formats of one population and of the weights into it."""
+    """Number formats of one population and of the weights into it.
+
+    Args:
+        weight: of the weights.
+        state: of the membrane; None in continuous time, where membranes are real numbers.
+    """
 
     weight: Format
-    state: Format
+    state: Format | None
+
+
+def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
+    """Widths that nobody named: ``stepped``, or ``FIRST_SPIKE_SPEC`` for networks whose neurons spike once."""
+    return FIRST_SPIKE_SPEC if graph.time is TimeBase.CONTINUOUS else stepped
 
 
 def choose_formats(
-    graph: HardwareGraph, spec: QuantizeSpec, *, membrane_range: Mapping[str, float]
+    graph: HardwareGraph,
+    spec: QuantizeSpec,
+    *,
+    membrane_range: Mapping[str, float],
+    weight_lsb: Mapping[str, float] | None = None,
 ) -> dict[str, Formats]:
     """Formats of every population, by name.
 
@@ -84,15 +102,19 @@ def choose_formats(
         spec: widths.
         membrane_range: largest |membrane| of read-out populations (no threshold) seen on calibration data, in
             model units; where it is missing a worst case is used, which costs resolution.
+        weight_lsb: LSBs of the weights by population that are fixed already; None searches for the best.
     """
+    fixed = weight_lsb or {}
     return {
-        p.name: _formats(p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name))
+        p.name: _formats(
+            p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name), fixed.get(p.name)
+        )
         for p in graph.populations
     }
 
 
 def quantize(graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: int) -> HardwareGraph:
-    """Round a float graph to integers.
+    """Round a float graph to integers; of a network in continuous time, its weights.
 
     Args:
         graph: graph in real numbers.
@@ -119,6 +141,7 @@ def _formats(
     spec: QuantizeSpec,
     steps: int | None,
     membrane_range: float | None,
+    weight_lsb: float | None,
 ) -> Formats:
     """Formats of one population.
 
@@ -127,15 +150,41 @@ def _formats(
     g that keeps ``HEADROOM`` thresholds (or the calibrated range of a read-out) inside ``state_bits``.
     """
     weights = np.concatenate([p.connection.weight.real.ravel() for p in incoming] or [np.zeros(1)])
+    if isinstance(population.neuron, FirstSpike):
+        best = best_lsb(weights, spec.weight_bits) if weight_lsb is None else weight_lsb
+        return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None)
     reach, least = _needed_range(population, incoming, steps, membrane_range)
     half_range = float(1 << (spec.state_bits - 1))
-    lsb = max(best_lsb(weights, spec.weight_bits), least / (half_range - 1))
+    if weight_lsb is None:
+        lsb = max(best_lsb(weights, spec.weight_bits), least / (half_range - 1))
+    else:
+        lsb = weight_lsb
+        _check_room(population.name, spec, least / lsb)
     guard = max(0, math.floor(math.log2(half_range * lsb / reach))) if reach > 0 else 0
     guard = min(guard, 15)
     return Formats(
         weight=Format(bits=spec.weight_bits, lsb=lsb),
         state=Format(bits=spec.state_bits, lsb=lsb / 2.0**guard),
     )
+
+
+def _check_room(name: str, spec: QuantizeSpec, least: float) -> None:
+    """Refuse membranes too narrow for thresholds that fixed weight LSBs count out.
+
+    Args:
+        name: population.
+        spec: widths.
+        least: range that must fit, in weight LSBs.
+    """
+    needed = math.ceil(math.log2(least + 1)) + 1
+    if needed > spec.state_bits:
+        raise ConfigError(
+            f"membranes of {spec.state_bits} bits are too narrow for weights of {spec.weight_bits}",
+            where=f"population {name!r}",
+            why=f"a step adds so little that the threshold is {least / LEAST_HEADROOM:.0f} weight LSBs: "
+            f"{needed} bits are needed, and a few more keep slow leaks from stalling",
+            next_command=f"quantize.state_bits={min(needed + 6, 32)}",
+        )
 
 
 def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
@@ -202,6 +251,9 @@ def _round_population(
     population: Population, incoming: list[Projection], leak_bits: int, formats: Formats
 ) -> Population:
     weight_format, state_format = formats.weight, formats.state
+    if isinstance(population.neuron, FirstSpike):
+        return population  # only its weights are rounded
+    assert state_format is not None
     # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
 
@@ -212,7 +264,6 @@ def _round_population(
     bias = whole(population.bias)
     late = tuple(dataclasses.replace(x, values=whole(x.values)) for x in population.late_biases)
     neuron = population.neuron
-    assert not isinstance(neuron, FirstSpike)
     constants = {
         "leak_mem": _round_leak(neuron.leak_mem, leak_bits),
         "threshold": _round_constant(neuron.threshold, state_format),

@@ -55,7 +55,9 @@ class StoredQuantization:
             "weight_bits": self.spec.weight_bits,
             "state_bits": self.spec.state_bits,
             "leak_bits": self.spec.leak_bits,
-            "lsb": {name: [f.weight.lsb, f.state.lsb] for name, f in self.formats.items()},
+            "lsb": {
+                name: [f.weight.lsb, *([] if f.state is None else [f.state.lsb])] for name, f in self.formats.items()
+            },
             "weights": {
                 name: torch.from_numpy(raw.astype(np.int8 if self.spec.weight_bits <= 8 else np.int32))
                 for name, raw in self.weights.items()
@@ -80,9 +82,9 @@ class StoredQuantization:
         formats = {
             name: Formats(
                 weight=Format(bits=spec.weight_bits, lsb=float(weight_lsb)),
-                state=Format(bits=spec.state_bits, lsb=float(state_lsb)),
+                state=Format(bits=spec.state_bits, lsb=float(state_lsb[0])) if state_lsb else None,
             )
-            for name, (weight_lsb, state_lsb) in values["lsb"].items()
+            for name, (weight_lsb, *state_lsb) in values["lsb"].items()
         }
         weights = {name: raw.numpy().astype(np.int64) for name, raw in values["weights"].items()}
         return StoredQuantization(spec=spec, formats=formats, weights=weights)
