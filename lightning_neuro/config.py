@@ -19,6 +19,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
 from lightning_neuro.errors import ConfigError, NeuroError
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
@@ -39,6 +40,9 @@ RULES: dict[str, _Rule] = {
     "threads": (lambda v: _whole(v) and v >= 1, "an integer of at least 1, or null", "1"),
     "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
     "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
+    "model.tau_syn": (lambda v: _number(v) and v > 0, "seconds > 0, or null", "1e-2"),
+    "model.tau_ratio": (lambda v: _number(v) and v > 0, "a number > 0", "1.0"),
+    "model.threshold": (lambda v: _number(v) and v > 0, "a number > 0", "1.0"),
     "model.lr": (lambda v: _number(v) and v > 0, "a number > 0", "0.005"),
     "model.dt": (lambda v: _number(v) and v > 0, "seconds > 0", "1e-3"),
     "data.batch_size": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "64"),
@@ -86,7 +90,7 @@ def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
     """Return the model, its first and last layer size filled from the data where they are null."""
     layers = list(OmegaConf.select(cfg, "model.layers", default=[]))
     if not layers:
-        return create(cfg.model, "model")
+        return _fitting(create(cfg.model, "model"), data)
     fill = {0: math.prod(data.input_shape), len(layers) - 1: data.classes}
     filled = [fill.get(i) if size is None else size for i, size in enumerate(layers)]
     for index, size in fill.items():
@@ -97,7 +101,21 @@ def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
                 why=f"the data have {fill[0]} inputs and {data.classes} classes",
                 next_command="model.layers='[null,128,null]'",
             )
-    return create(cfg.model, "model", layers=filled)
+    return _fitting(create(cfg.model, "model", layers=filled), data)
+
+
+def _fitting(model: pl.LightningModule, data: ValuesModule) -> pl.LightningModule:
+    """Return the model, if it takes what the data are coded as: rasters, or one spike time per input."""
+    times, wanted = data.coding.kind == FIRST_SPIKE, getattr(model, "input_kind", None) == FIRST_SPIKE
+    if times != wanted:
+        forms = {True: "one spike time per input", False: "a raster of time steps"}
+        raise ConfigError(
+            f"the data are coded as {forms[times]}, the model takes {forms[wanted]}",
+            where="model, data",
+            why="neither can be turned into the other without a choice of time step or of spike",
+            next_command="model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
+        )
+    return model
 
 
 def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:

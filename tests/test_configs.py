@@ -19,6 +19,7 @@ from lightning_neuro.config import (
     check_config,
 )
 from lightning_neuro.data.coding import Coding
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, DataError
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from tests.test_checkpoint import small_network
@@ -64,6 +65,7 @@ def test_every_group_has_options():
 @pytest.mark.parametrize("name", options("model"))
 def test_every_model_builds(composed, name, tmp_path):
     more = [f"model.path={small_nir(tmp_path)}", "model.dt=1e-3"] if name == "nir" else []
+    more += ["data=digits_latency"] if name.startswith("spike_time") else []
     cfg = composed(f"model={name}", *more)
     assert isinstance(build_model(cfg, build_data(cfg)), pl.LightningModule)
 
@@ -76,7 +78,7 @@ def test_every_data_module_builds_and_is_documented(composed, name):
     except DataError as error:
         assert "data.root" in str(error)  # a data set that is not here says where it should be
         return
-    assert isinstance(data.coding, Coding) and data.classes > 1
+    assert isinstance(data.coding, Coding | SpikeTimeCoding) and data.classes > 1
 
 
 @pytest.mark.parametrize("name", options("trainer"))

@@ -1,11 +1,11 @@
 """Virtual spike times of silent output neurons, so that a class that never spikes still learns to.
 
-A silent neuron has the time T = silent_time + (threshold - peak) / threshold, with peak the largest membrane it
-reaches: later than any spike, and earlier the closer it comes to its threshold. At the time s of the peak
+A silent label neuron whose membrane has its peak v at time s gets the time
 
-    d peak / dw[i] = K(s - t[i]),      d peak / dt[i] = -w[i] K'(s - t[i])
+    T = silent_time + (threshold - v) / threshold,      dv/dw[i] = K(s - t[i]),      dv/dt[i] = -w[i] K'(s - t[i])
 
-because dv/dt = 0 there. Only the neuron of the right class needs it; for the others silence is no mistake.
+(dv/dt is 0 at a peak, so the time s of the peak does not count). In the same sample other silent neurons take part in the
+loss as if they spiked a time ``LEAD`` before silent_time: without a competitor nothing would urge the label neuron.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from lightning_neuro.neurons.spike_time_layer import SpikeTimeLayer
+
+LEAD = 1.0  # tau_syn
 
 
 def kernel(lag: Tensor, ratio: float) -> Tensor:
@@ -60,29 +62,24 @@ def peak_time(times: Tensor, weights: Tensor, ratio: float) -> Tensor:
     return at.gather(1, membrane.argmax(1, keepdim=True)) + last
 
 
-def virtual_times(times: Tensor, weights: Tensor, threshold: Tensor, ratio: float, silent_time: float) -> Tensor:
-    """Return the virtual spike times of silent neurons, [pair].
+def peak_membrane(times: Tensor, weights: Tensor, ratio: float) -> Tensor:
+    """Return the largest membrane of each pair, [pair], with its gradients.
 
     Args:
         times: [pair, n_in] spike times of the inputs, delays included, inf = silent.
         weights: [pair, n_in] of the neuron of each pair.
-        threshold: [pair].
         ratio: tau_mem / tau_syn.
-        silent_time: later than real spikes, units of tau_syn.
     """
     at = peak_time(times.detach(), weights.detach(), ratio)
     spiked = torch.isfinite(times)
     lag = torch.where(spiked, at - torch.where(spiked, times, 0.0), -1.0)
-    peak = (kernel(lag, ratio) * weights).sum(1)
-    return silent_time + (threshold - peak) / threshold
+    return (kernel(lag, ratio) * weights).sum(1)
 
 
 def with_virtual_label(
     times: Tensor, labels: Tensor, inputs: Tensor, layer: SpikeTimeLayer, silent_time: float
 ) -> Tensor:
     """Return output times in which no label neuron is silent; samples whose label neuron spiked are as they were.
-
-    In the other samples the label neuron has its virtual time and other silent neurons spike at ``silent_time``.
 
     Args:
         times: [batch, class] of the last layer, inf = silent.
@@ -98,8 +95,8 @@ def with_virtual_label(
     arriving = inputs[rows]
     if layer.delays is not None:
         arriving = arriving + layer.delays().expand_as(layer.weights)[:, classes].T
-    ratio = float(layer.tau_mem / layer.tau_syn)
-    weights = layer.effective_weights()[:, classes].T
-    virtual = virtual_times(arriving, weights, layer.thresholds()[classes], ratio, silent_time)
-    filled = torch.where(torch.isinf(times[rows]), silent_time, times[rows])
+    threshold = layer.thresholds()[classes]
+    peak = peak_membrane(arriving, layer.effective_weights()[:, classes].T, float(layer.tau_mem / layer.tau_syn))
+    virtual = silent_time + (threshold - peak) / threshold
+    filled = torch.where(torch.isinf(times[rows]), silent_time - LEAD, times[rows])
     return times.index_put((rows,), filled.scatter(1, classes[:, None], virtual[:, None]))

@@ -19,6 +19,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lightning_neuro.data.spike_time_coding import KIND
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.models.schedule import make_schedule
 from lightning_neuro.models.silent import with_virtual_label
@@ -37,12 +38,13 @@ class SpikeTimeClassifier(pl.LightningModule):
     Args:
         layers: sizes, input first, classes last.
         tau_syn: synaptic time constant in seconds.
-        tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std, weight_step, weight_max, max_dw_norm,
-            delays, delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see :class:`NetworkOptions`.
+        tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std, weight_step, weight_max,
+            max_dw_norm, delays, delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see
+            :class:`NetworkOptions`.
         noise: of the hardware, fields of :class:`SpikeNoise`; the same in every run with the same seed.
         loss: "cross_entropy", "mean_square" or "shift_invariant".
         softmin_width, early_weight, early_scale, time_correct, time_wrong, time_lead: see :class:`LossOptions`.
-        silent_time: virtual spike time of silent label neurons, see ``silent``; None = a constant loss without gradient.
+        silent_time: of virtual spike times of silent label neurons, see ``silent``; None = constant loss, no gradient.
         weight_bump, bump_exponential, bump_targeted, max_silent: see :class:`BumpOptions`.
         lr: largest learning rate of Adam.
         lr_factors: factors on it, one or one per layer.
@@ -54,6 +56,7 @@ class SpikeTimeClassifier(pl.LightningModule):
     """
 
     readout = "first_spike"
+    input_kind = KIND
 
     def __init__(
         self,

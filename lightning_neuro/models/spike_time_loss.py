@@ -1,9 +1,10 @@
 """Losses on first-spike times: the neuron of the right class should spike first, clearly, and soon.
 
 Times t[n] [batch, class] are in units of tau_syn, n* is the label, inf = no spike. A sample whose label neuron is
-silent has the constant loss ``SILENT_LOSS`` and no gradient, unless the neuron is given a virtual time
-(``silent``). Another silent neuron has neither loss nor gradient: it could not spike later. Equations and default constants: Goeltz, Kriener et al. 2021
-(doi:10.1038/s42256-021-00388-x) for the cross entropy, Goeltz et al. 2025 (DelGrad, arXiv:2404.19165) for the others.
+silent has the constant loss ``SILENT_LOSS`` and no gradient, unless the neuron is given a virtual time (``silent``).
+Another silent neuron has neither loss nor gradient: it could not spike later. Equations and default constants: Goeltz,
+Kriener et al. 2021 (doi:10.1038/s42256-021-00388-x) for the cross entropy, Goeltz et al. 2025 (DelGrad,
+arXiv:2404.19165) for the others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from torch.nn.functional import one_hot
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons.lif import check_choice
-
 
 SILENT_LOSS = 100.0
 
