@@ -7,7 +7,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
+from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest
 
 
 class Quantize(pl.Callback):
@@ -17,9 +17,12 @@ class Quantize(pl.Callback):
     in one move. Training is not touched.
 
     Args:
-        weight_bits: bits of a weight, sign included, 2..16.
-        state_bits: bits of a membrane, sign included, 4..32.
-        leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16.
+        weight_bits: bits of a weight, sign included, 2..16; None takes 6, or 8 for a network of spike times.
+        state_bits: bits of a membrane, sign included, 4..32; None takes 12, or 20 for a network of spike times.
+        leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16; None takes 8.
+
+    A network in continuous time has its weights rounded and nothing else; its membranes become integers when it is
+    deployed to hardware that advances in steps, with ``state_bits``.
 
     Attributes:
         result: accuracies of the best checkpoint after ``fit``; None before.
@@ -28,17 +31,18 @@ class Quantize(pl.Callback):
         ConfigError: a width is out of range.
 
     Example:
-        >>> Quantize(weight_bits=4).spec.weight_bits
+        >>> Quantize(weight_bits=4).widths.weight_bits
         4
     """
 
     def __init__(
         self,
-        weight_bits: int = DEFAULT_SPEC.weight_bits,
-        state_bits: int = DEFAULT_SPEC.state_bits,
-        leak_bits: int = DEFAULT_SPEC.leak_bits,
+        weight_bits: int | None = None,
+        state_bits: int | None = None,
+        leak_bits: int | None = None,
     ) -> None:
-        self.spec = QuantizeSpec(weight_bits=weight_bits, state_bits=state_bits, leak_bits=leak_bits)
+        self.widths = QuantizeRequest(weight_bits=weight_bits, state_bits=state_bits, leak_bits=leak_bits)
+        self.widths.over(DEFAULT_SPEC)  # refuses widths out of range now, not when training has ended
         self.result: QuantizedResult | None = None
 
     @override
@@ -46,7 +50,7 @@ class Quantize(pl.Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         best, *others = checkpoint_files(trainer)
-        self.result = quantize_checkpoint(best, self.spec)
+        self.result = quantize_checkpoint(best, self.widths)
         for path in others:
-            quantize_checkpoint(path, self.spec)
+            quantize_checkpoint(path, self.widths)
         rank_zero_info(f"quantised {best}: {self.result}")

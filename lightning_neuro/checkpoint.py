@@ -19,6 +19,8 @@ import torch
 
 from lightning_neuro import __version__
 from lightning_neuro.data.spike_set import Packed, SpikeSet
+from lightning_neuro.data.spike_time_set import KIND as TIMES
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import CheckpointError, DataError, first_line
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
@@ -27,6 +29,9 @@ KEY = "lightning_neuro"
 SCHEMA = 1
 
 Plain = dict[str, Any]
+
+Inputs = SpikeSet | SpikeTimeSet
+"""Recorded network inputs: rasters, or in continuous time the spike times of the input lines in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,8 +48,8 @@ class NetworkRecord:
 
     graph: nir.NIRGraph
     metadata: Metadata
-    evaluation: SpikeSet | None
-    calibration: SpikeSet | None
+    evaluation: Inputs | None
+    calibration: Inputs | None
     quantized: StoredQuantization | None
 
 
@@ -58,8 +63,8 @@ class InputSets:
         coding: how data became spikes, plain values.
     """
 
-    evaluation: SpikeSet
-    calibration: SpikeSet
+    evaluation: Inputs
+    calibration: Inputs
     coding: dict[str, str | int | float]
 
 
@@ -118,8 +123,8 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
         return NetworkRecord(
             graph=nir_from_plain(values["nir"]),
             metadata=Metadata.from_dict(values["metadata"], where),
-            evaluation=None if packed["evaluation"] is None else SpikeSet.unpack(packed["evaluation"]),
-            calibration=None if packed["calibration"] is None else SpikeSet.unpack(packed["calibration"]),
+            evaluation=_unpacked(packed["evaluation"]),
+            calibration=_unpacked(packed["calibration"]),
             quantized=None if stored is None else StoredQuantization.from_plain(stored),
         )
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, DataError) as error:
@@ -129,6 +134,12 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
             why="weights, neuron constants, evaluation spikes and formats are all needed to prove an artefact",
             next_command="train again: python train.py model=lif",
         ) from error
+
+
+def _unpacked(packed: Mapping[str, Any] | None) -> Inputs | None:
+    if packed is None:
+        return None
+    return (SpikeTimeSet if packed["kind"] == TIMES else SpikeSet).unpack(packed)
 
 
 def load_record(path: Path) -> NetworkRecord:

@@ -11,8 +11,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lightning_neuro.checkpoint import InputSets
+from lightning_neuro.checkpoint import Inputs, InputSets
 from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.calibrate import CALIBRATION_SAMPLES
 from lightning_neuro.graph.export import DescribesItself, Description, describe, sample_of
@@ -28,8 +29,17 @@ class Encoded(Protocol):
 
     coding: Any
 
-    def evaluation_set(self, split: str, limit: int | None) -> SpikeSet:
+    def evaluation_set(self, split: str, limit: int | None) -> Inputs:
         """Deterministic spikes of a split."""
+        ...
+
+
+@runtime_checkable
+class TakesSpikeTimes(Protocol):
+    """A module in continuous time, which knows its input lines: data, repetitions and bias spikes."""
+
+    def input_lines(self, times: np.ndarray) -> np.ndarray:
+        """Spike times [sample, line] in seconds of a data module's times [sample, n_in]."""
         ...
 
 
@@ -50,15 +60,38 @@ def collect_inputs(trainer: pl.Trainer, module: pl.LightningModule) -> InputSets
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, Encoded):
         return InputSets(
-            evaluation=data.evaluation_set("test", None),
-            calibration=data.evaluation_set("train", CALIBRATION_SAMPLES),
+            evaluation=network_inputs(module, data.evaluation_set("test", None)),
+            calibration=network_inputs(module, data.evaluation_set("train", CALIBRATION_SAMPLES)),
             coding=data.coding.to_dict(),
         )
     evaluation = record_inputs(module, _loader(trainer), RECORDED_SAMPLES)
-    calibration = SpikeSet(
-        spikes=evaluation.spikes[:CALIBRATION_SAMPLES], labels=evaluation.labels[:CALIBRATION_SAMPLES]
-    )
-    return InputSets(evaluation=evaluation, calibration=calibration, coding={})
+    return InputSets(evaluation=evaluation, calibration=first_samples(evaluation, CALIBRATION_SAMPLES), coding={})
+
+
+def network_inputs(module: nn.Module, data: Inputs) -> Inputs:
+    """What reaches the network: rasters as they are, spike times on all input lines in seconds.
+
+    Raises:
+        ConfigError: spike times meet a module that takes rasters, or the other way round.
+    """
+    if isinstance(data, SpikeTimeSet) != isinstance(module, TakesSpikeTimes):
+        raise ConfigError(
+            f"the data are {'spike times' if isinstance(data, SpikeTimeSet) else 'rasters'}, {type(module).__name__} "
+            "takes the other",
+            where="data and model",
+            why="networks in continuous time take one spike time per input, all others take spikes step by step",
+            next_command="model=spike_time data=yin_yang   (or model=lif data=digits)",
+        )
+    if isinstance(data, SpikeTimeSet) and isinstance(module, TakesSpikeTimes):
+        return SpikeTimeSet(times=module.input_lines(data.times), labels=data.labels)
+    return data
+
+
+def first_samples(inputs: Inputs, count: int) -> Inputs:
+    """The first samples of a set."""
+    if isinstance(inputs, SpikeTimeSet):
+        return inputs.take(slice(count))
+    return SpikeSet(spikes=inputs.spikes[:count], labels=inputs.labels[:count])
 
 
 def describe_module(
@@ -70,7 +103,8 @@ def describe_module(
     """Trace a LightningModule on one batch and write it as NIR (see ``export.describe``)."""
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, Encoded):
-        sample = torch.from_numpy(data.evaluation_set("val", TRACE_SAMPLES).spikes)
+        found = data.evaluation_set("val", TRACE_SAMPLES)
+        sample = torch.from_numpy(found.times if isinstance(found, SpikeTimeSet) else found.spikes)
     else:
         sample = sample_of(next(iter(_loader(trainer))), TRACE_SAMPLES)
     return describe_on(module, sample, semantics, coding)
@@ -95,7 +129,7 @@ def describe_on(
     return described
 
 
-def record_inputs(module: nn.Module, loader: Iterable[object], limit: int) -> SpikeSet:
+def record_inputs(module: nn.Module, loader: Iterable[object], limit: int) -> Inputs:
     """Run a module over a data loader and keep what reaches its first layer, with the labels.
 
     Args:
@@ -112,6 +146,8 @@ def record_inputs(module: nn.Module, loader: Iterable[object], limit: int) -> Sp
         count += len(described.raster)
         if count >= limit:
             break
+    if spikes[0].ndim == 2:  # continuous time
+        return SpikeTimeSet(times=np.concatenate(spikes), labels=np.concatenate(labels))
     return SpikeSet(spikes=np.concatenate(spikes), labels=np.concatenate(labels))
 
 

@@ -20,22 +20,13 @@ from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, GraphSummary, Report, Source, strict
 from lightning_neuro.report.write import write_report
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.summary import summarise
 from lightning_neuro.targets.base import Job, Progress, Share, Target, TestVectors
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizeRequest:
-    """Widths asked for at deployment; None keeps what the checkpoint holds, else the defaults."""
-
-    weight_bits: int | None
-    state_bits: int | None
-    leak_bits: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +120,7 @@ def quantized_graph(
     """
     stored = record.quantized
     base = stored.spec if stored is not None else default
-    asked = {name: value for name, value in dataclasses.asdict(request).items() if value is not None}
-    spec: QuantizeSpec = dataclasses.replace(base, **asked)
+    spec = request.over(base)
     if stored is not None and spec == stored.spec:
         try:
             return stored.apply(graph), ()

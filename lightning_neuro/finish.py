@@ -18,7 +18,8 @@ from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.export import Description, proved, require_equal
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
+from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, default_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,9 @@ class QuantizedResult:
     """Accuracy of a network before and after rounding, by the golden model on the evaluation samples.
 
     Args:
-        float_: share right in real arithmetic; None without labels.
-        quantized: share right in integers; None without labels or with analog inputs.
+        float_: share right in real arithmetic (continuous time: event); None without labels.
+        quantized: share right in integers (continuous time: with rounded weights); None without labels or with
+            analog inputs.
         samples: how many.
     """
 
@@ -55,22 +57,27 @@ def checkpoint_files(trainer: pl.Trainer) -> tuple[Path, ...]:
     return files
 
 
-def quantize_checkpoint(path: Path, spec: QuantizeSpec) -> QuantizedResult:
+def quantize_checkpoint(path: Path, widths: QuantizeRequest) -> QuantizedResult:
     """Add integer weights and formats to a checkpoint and measure what rounding costs.
 
     Args:
         path: checkpoint written with the ParameterBuffers callback; replaced in one move.
-        spec: widths.
+        widths: what was asked for; the rest as the kind of network needs it.
     """
     checkpoint = load_checkpoint(path)
     record = record_of(checkpoint, path)
     graph = lower(record.graph, record.metadata)
+    spec = widths.over(default_spec(graph, DEFAULT_SPEC))
     quantized, stored = quantize_network(graph, spec, record.calibration)
     checkpoint[KEY]["quantized"] = stored.to_plain()
     write_checkpoint(checkpoint, path)
     inputs = record.evaluation
     if inputs is None:
         return QuantizedResult(float_=None, quantized=None, samples=0)
+    if isinstance(inputs, SpikeTimeSet):
+        return QuantizedResult(
+            float_=accuracy(graph, inputs, "event"), quantized=accuracy(quantized, inputs, "event"), samples=len(inputs)
+        )
     spiking = inputs.spikes.dtype.kind == "u"
     return QuantizedResult(
         float_=accuracy(graph, inputs, "real"),

@@ -21,7 +21,8 @@ class SpikeTimeSet:
     """Encoded samples with their labels.
 
     Args:
-        times: [samples, n_in] float64 in units of tau_syn; inf = no spike.
+        times: [samples, n_in] float64, inf = no spike. Data modules count in tau_syn; the inputs of a network in a
+            checkpoint, bias lines included, in seconds.
         labels: [samples] int64 class numbers.
 
     Raises:

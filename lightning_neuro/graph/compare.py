@@ -1,4 +1,4 @@
-"""Compare spike rasters slot by slot and say where they first part."""
+"""Compare spike rasters slot by slot, or spike times neuron by neuron, and say where they first part."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.event import Times, check_runnable, population_times
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 
 # float32 networks may fall on the other side of a threshold when the membrane is this close to it (relative).
 TIE = 2e-5
 # Largest relative difference of a read-out membrane between float32 and float64.
 MEMBRANE_TOLERANCE = 1e-4
+# Largest difference of a spike time, in membrane time constants, beyond what a threshold off by ``TIE`` explains.
+TIME_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ class Comparison:
 
     Args:
         slots: compared (sample, step, neuron) slots over all populations; a slot holds a spike, or in a
-            read-out layer a membrane.
+            read-out layer a membrane. In continuous time (sample, neuron) slots that hold a first spike's time.
         mismatches: slots that differ, outside samples excused by a tie.
         ties: samples left out because a float32 membrane met its threshold within rounding.
         first: where the first mismatch is, "" when there is none.
@@ -78,6 +81,36 @@ def compare_run(
             first = f"layer {name}, sample {sample}, step {step}, neuron {neuron}"
         mismatches += count
     return Comparison(slots=slots, mismatches=mismatches, ties=int(excused.sum()), first=first)
+
+
+def compare_times(graph: HardwareGraph, times: Times, recorded: Mapping[str, Times]) -> Comparison:
+    """Solve every population of a continuous graph on recorded times of its inputs; compare with its own recording.
+
+    A recorded time is right when it lies between the first spikes that thresholds lower and higher by ``TIE`` give,
+    ``TIME_TOLERANCE`` on either side: near a peak that just touches the threshold, rounding moves a spike far.
+
+    Args:
+        graph: continuous graph in real numbers.
+        times: of the input lines, [sample, line] in seconds.
+        recorded: of the populations, [sample, neuron] in seconds, inf = silent.
+    """
+    check_runnable(graph, times)
+    known = {graph.input.name: np.ascontiguousarray(times, np.float64), **recorded}
+    mismatches, slots, ties, first = 0, 0, np.zeros(len(times), dtype=bool), ""
+    for population in graph.populations:
+        got = recorded.get(population.name)
+        if got is None:
+            continue
+        earliest, exact, latest = (population_times(graph, population, known, f) for f in (1 - TIE, 1.0, 1 + TIE))
+        tolerance = TIME_TOLERANCE * float(population.neuron.tau_mem_s.max())  # type: ignore[union-attr]
+        differs = ~((got >= earliest - tolerance) & (got <= latest + tolerance))
+        ties |= ((np.isfinite(got) != np.isfinite(exact)) & ~differs).any(axis=1)
+        slots += int(differs.size)
+        if differs.any() and not first:
+            sample, neuron = (int(k) for k in np.argwhere(differs)[0])
+            first = f"layer {population.name}, sample {sample}, neuron {neuron}"
+        mismatches += int(differs.sum())
+    return Comparison(slots=slots, mismatches=mismatches, ties=int(ties.sum()), first=first)
 
 
 def _far(got: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_]:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from lightning_neuro import __version__
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.compare import Comparison, compare_run
-from lightning_neuro.graph.hardware_graph import HardwareGraph, ReadoutKind, ResetKind
+from lightning_neuro.graph.compare import Comparison, compare_run, compare_times
+from lightning_neuro.graph.hardware_graph import HardwareGraph, ReadoutKind, ResetKind, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_file import read_nir
@@ -35,8 +35,9 @@ class Description:
     Args:
         graph: NIR graph; neuron nodes carry 1-d arrays.
         metadata: dt, resets, read-out, coding.
-        raster: input of the first layer, [sample, step, n].
-        spikes: spikes of every spiking layer in torch, [sample, step, n].
+        raster: input of the first layer, [sample, step, n]; in continuous time the spike times of the input lines,
+            [sample, line] in seconds.
+        spikes: spikes of every spiking layer in torch, [sample, step, n]; in continuous time their times [sample, n].
         membranes: membranes of read-out layers (no reset) in torch, where the layer returns them.
     """
 
@@ -52,7 +53,7 @@ class DescribesItself(Protocol):
     """A module that knows its own graph, where layers in calling order would not say it."""
 
     def describe_itself(self, sample: Tensor, coding: Mapping[str, str | int | float]) -> Description:
-        """The graph, and what torch did on a sample [sample, step, n]."""
+        """The graph, and what torch did on a sample [sample, step, n] (continuous time: [sample, n])."""
         ...
 
 
@@ -228,6 +229,8 @@ def _infer_readout(
 
 def read_back(graph: HardwareGraph, description: Description) -> Comparison:
     """Run a lowered graph on the recorded input; compare every spike and read-out membrane with torch's."""
+    if graph.time is TimeBase.CONTINUOUS:
+        return compare_times(graph, description.raster, description.spikes)
     return compare_run(graph, description.raster, description.spikes, description.membranes)
 
 

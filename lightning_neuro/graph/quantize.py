@@ -64,6 +64,20 @@ class QuantizeSpec:
                 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRequest:
+    """Widths that a person names; None leaves one to the file, the kind of network or the target."""
+
+    weight_bits: int | None
+    state_bits: int | None
+    leak_bits: int | None
+
+    def over(self, base: QuantizeSpec) -> QuantizeSpec:
+        """The widths of ``base``, except where this names others."""
+        asked = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return dataclasses.replace(base, **asked)
+
+
 DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
 # Spike times are finer than spike counts: weights of 6 bits cost trained Yin-Yang networks 3 to 7 points of accuracy,
 # 8 bits less than half a point; membranes of 20 bits keep 6 digits below a weight's, so that slow leaks do not stall.

@@ -15,14 +15,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from lightning_neuro.data.spike_time_coding import KIND
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.export import Description
 from lightning_neuro.models.schedule import make_schedule
 from lightning_neuro.models.silent import with_virtual_label
+from lightning_neuro.models.spike_time_export import describe_network, input_lines
 from lightning_neuro.models.spike_time_loss import LossOptions, make_time_loss
 from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeNetwork, per_layer
 from lightning_neuro.models.spike_time_score import Score
@@ -159,6 +162,14 @@ class SpikeTimeClassifier(pl.LightningModule):
     def forward(self, times: Tensor) -> Tensor:
         """Return the spike times [batch, class] of the last layer; the smallest is the answer."""
         return self.layer_times(times)[-1]
+
+    def input_lines(self, times: np.ndarray) -> np.ndarray:
+        """Return what the exported network takes for data times [sample, n_in]: all lines in seconds, bias lines too."""
+        return input_lines(self.network, times, float(self.hparams["tau_syn"]))
+
+    def describe_itself(self, sample: Tensor, coding: Mapping[str, str | int | float]) -> Description:
+        """Return the network in NIR and its spike times for a sample [sample, n_in], without noise."""
+        return describe_network(self.network, sample, float(self.hparams["tau_syn"]), coding)
 
     def on_train_epoch_start(self) -> None:
         """Make the noise a function of seed and epoch, so that a resumed run sees the same."""
