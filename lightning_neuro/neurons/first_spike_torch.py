@@ -29,7 +29,7 @@ WIDEST_SPAN = {torch.float64: 300.0, torch.float32: 30.0}  # of input times for 
 
 
 class Spikes(NamedTuple):
-    """Times [batch, n_out] (inf = silent) in units of tau_syn, and dv/dt there (1 where silent)."""
+    """Times [batch, n_out] (inf = silent) in units of tau_syn, and dv/dt there (any number > 0 where silent)."""
 
     times: Tensor
     slope: Tensor
