@@ -96,9 +96,7 @@ def _require(holds: bool, name: str, value: object, needed: str, example: str) -
         )
 
 
-def spike_times(
-    values: np.ndarray, coding: SpikeTimeCoding, sample_ids: np.ndarray, epoch: int | None
-) -> np.ndarray:
+def spike_times(values: np.ndarray, coding: SpikeTimeCoding, sample_ids: np.ndarray, epoch: int | None) -> np.ndarray:
     """Return the spike times of a batch.
 
     Args:
