@@ -12,17 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_neuro.checkpoint import NetworkRecord
+from lightning_neuro.checkpoint import Inputs, NetworkRecord
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConstraintError, GraphError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.golden import Arithmetic
+from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec
+from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec, default_spec
+from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, test_raster, time_errors
 from lightning_neuro.publish import publishing
-from lightning_neuro.report import Accuracy, GraphSummary, Report, Source, strict
+from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
 from lightning_neuro.report.write import write_report
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.summary import summarise
@@ -59,7 +62,8 @@ def deploy(
         path: ``.ckpt`` or ``.nir`` file.
         target: what to write for.
         out: folder of the artefact; None means ``<folder of path>/deploy/<target>``.
-        dt_s: step in seconds, for a NIR file without metadata.
+        dt_s: step in seconds: for a NIR file without metadata the one it was trained with, for a network in
+            continuous time the one the hardware takes; None leaves that to the target.
         reset: "zero" or "subtract", likewise; None is NIR's own, to v_reset.
         quantize: widths.
         verify: samples and strictness.
@@ -74,54 +78,99 @@ def deploy(
     started = time.perf_counter()
     source = load_source(path, dt_s=dt_s)
     record = with_reset(source, reset)
-    real_graph = lower(record.graph, record.metadata)
-    graph, note = quantized_graph(real_graph, record, quantize, target.default_spec)
+    source_graph = lower(record.graph, record.metadata)
+    spec = widths(source_graph, record, quantize, target.default_spec)
+    graph, note = quantized_graph(source_graph, record, spec)
+    real_graph, steps = source_graph, None
+    if source_graph.time is TimeBase.CONTINUOUS and target.discretisation is not None:
+        steps = in_steps(source_graph, graph, spec, target.discretisation, dt_s)
+        real_graph, graph, note = steps.real_graph, steps.graph, (*note, *steps.notes)
     violations = target.check(graph)
     if violations:
         raise ConstraintError(target.name, violations)
-    inputs, data_notes = test_inputs(record, graph, verify.samples)
-    expected = golden.run(graph, inputs.spikes, arithmetic=target.arithmetic, record=True)
-    vectors = TestVectors(spikes=inputs.spikes, expected=expected, labels=inputs.labels)
+    inputs, data_notes = test_inputs(record, source_graph, verify.samples)
+    vectors = _vectors(graph, inputs, target.arithmetic)
     job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(real_graph, graph, record, progress))
+        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(source_graph, graph, record, progress))
+        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies)
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
             source=Source(path=str(path), sha256=file_sha256(path)),
-            graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, expected)),
+            graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, vectors.expected)),
             accuracy=_with_artefact(accuracies, found.accuracy),
-            checks=(nir_round_trip(record, real_graph), *found.checks),
-            resources=found.resources,
+            checks=(nir_round_trip(record, source_graph), *(() if cost is None else (cost.check,)), *found.checks),
+            resources={**found.resources, **({} if cost is None else cost.resources)},
             assumptions=(*record.metadata.assumptions, *note, *data_notes, *found.assumptions),
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
         )
         report = strict(report) if verify.strict else report
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors)
+        pictures = () if cost is None else (cost.plot,)
+        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more_plots=pictures)
     return report, place
 
 
-def quantized_graph(
+def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
+    if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.STEPPED:
+        inputs = test_raster(inputs, graph)
+    spikes = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
+    expected = golden.run(graph, spikes, arithmetic=arithmetic, record=True)
+    return TestVectors(spikes=spikes, expected=expected, labels=inputs.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cost:
+    """What steps cost a network in continuous time, as parts of a report."""
+
+    check: Check
+    resources: dict[str, object]
+    plot: Plot
+
+
+def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy) -> _Cost:
+    assert isinstance(inputs, SpikeTimeSet)
+    errors = time_errors(steps, inputs)
+    return _Cost(
+        check=accuracy_check(steps, inputs, accuracies),
+        resources={"first spikes": {e.name: e.numbers() for e in errors}},
+        plot=plots.spike_time_errors({e.name: e.errors for e in errors}),
+    )
+
+
+def widths(
     graph: HardwareGraph, record: NetworkRecord, request: QuantizeRequest, default: QuantizeSpec
+) -> QuantizeSpec:
+    """Widths of the integers: what the user names, then what the file holds, then what such networks need.
+
+    Args:
+        graph: network in real numbers.
+        record: where it came from.
+        request: widths that the user named.
+        default: the target's, for networks that advance in steps.
+    """
+    stored = record.quantized
+    return request.over(stored.spec if stored is not None else default_spec(graph, default))
+
+
+def quantized_graph(
+    graph: HardwareGraph, record: NetworkRecord, spec: QuantizeSpec
 ) -> tuple[HardwareGraph, tuple[str, ...]]:
     """The integer graph: the checkpoint's own integers where the widths agree, else rounded now, saying so.
 
     Args:
         graph: network in real numbers.
         record: where it came from.
-        request: widths that the user named.
-        default: widths where neither the file nor the user names any.
+        spec: widths.
 
     Raises:
         GraphError: the stored integers do not belong to the stored weights.
     """
     stored = record.quantized
-    base = stored.spec if stored is not None else default
-    spec = request.over(base)
-    if stored is not None and spec == stored.spec:
+    if stored is not None and (spec == stored.spec or _same_integers(graph, spec, stored.spec)):
         try:
             return stored.apply(graph), ()
         except (ValueError, KeyError) as error:
@@ -134,6 +183,11 @@ def quantized_graph(
     quantized, _ = quantize_network(graph, spec, record.calibration)
     words = f"{spec.weight_bits}-bit weights, {spec.state_bits}-bit membranes, leaks in 1/{2**spec.leak_bits}"
     return quantized, (f"weights were rounded at deployment, not in training: {words}",)
+
+
+def _same_integers(graph: HardwareGraph, spec: QuantizeSpec, stored: QuantizeSpec) -> bool:
+    """Of a network in continuous time only weights are rounded."""
+    return graph.time is TimeBase.CONTINUOUS and spec.weight_bits == stored.weight_bits
 
 
 def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress) -> Accuracy:
@@ -149,12 +203,16 @@ def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: Network
         progress("golden model on the evaluation samples", done, total)
 
     return Accuracy(
-        float_=accuracy(real_graph, inputs, "real", advance),
-        quantized=accuracy(graph, inputs, "fixed", advance),
+        float_=accuracy(real_graph, inputs, _unrounded(real_graph), advance),
+        quantized=accuracy(graph, inputs, "fixed" if graph.time is TimeBase.STEPPED else "event", advance),
         artefact=None,
         samples=len(inputs),
         artefact_samples=0,
     )
+
+
+def _unrounded(graph: HardwareGraph) -> Arithmetic:
+    return "event" if graph.time is TimeBase.CONTINUOUS else "real"
 
 
 def _with_artefact(accuracies: Accuracy, share: Share | None) -> Accuracy:

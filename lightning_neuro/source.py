@@ -13,11 +13,13 @@ from pathlib import Path
 import nir
 import numpy as np
 
-from lightning_neuro.checkpoint import NetworkRecord, load_record
+from lightning_neuro.checkpoint import Inputs, NetworkRecord, load_record
+from lightning_neuro.collect import first_samples
 from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError, first_line
 from lightning_neuro.graph.digest import graph_sha256
-from lightning_neuro.graph.hardware_graph import HardwareGraph, Reset, ResetKind
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Reset, ResetKind, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_file import FOREIGN, read_nir
@@ -28,6 +30,7 @@ from lightning_neuro.report import Check, Outcome
 RANDOM_STEPS = 32
 RANDOM_RATE = 0.1  # spikes per input and step of made-up test inputs
 RANDOM_SEED = 0
+RANDOM_PART = 0.3  # of a sample, in which made-up spikes of a network in continuous time fall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,8 @@ def load_source(path: Path, *, dt_s: float | None) -> LoadedSource:
 
 def _from_checkpoint(path: Path, dt_s: float | None) -> NetworkRecord:
     record = load_record(path)
+    if record.metadata.time is TimeBase.CONTINUOUS:
+        return record  # dt says how fine the hardware's steps are
     if dt_s is not None and not np.isclose(dt_s, record.metadata.dt_s, rtol=1e-9):
         raise ConfigError(
             f"dt={dt_s:g} contradicts the checkpoint's {record.metadata.dt_s:g} s",
@@ -137,10 +142,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def test_inputs(record: NetworkRecord, graph: HardwareGraph, samples: int) -> tuple[SpikeSet, tuple[str, ...]]:
+def test_inputs(record: NetworkRecord, graph: HardwareGraph, samples: int) -> tuple[Inputs, tuple[str, ...]]:
     """Inputs to compare artefact and golden model on, with sentences about where they come from.
 
     The first evaluation samples of the checkpoint; a NIR file has none, so random spikes stand in.
+
+    Args:
+        record: what was loaded.
+        graph: the network as it was lowered, in steps or in continuous time; so are the inputs.
+        samples: how many.
     """
     if samples < 1:
         raise ConfigError(
@@ -151,13 +161,23 @@ def test_inputs(record: NetworkRecord, graph: HardwareGraph, samples: int) -> tu
         )
     stored = record.evaluation
     if stored is not None and len(stored):
-        return SpikeSet(spikes=stored.spikes[:samples], labels=stored.labels[:samples]), ()
+        return first_samples(stored, samples), ()
+    if graph.time is TimeBase.CONTINUOUS:
+        return _random_times(graph, samples)
     steps = graph.steps or RANDOM_STEPS
     generator = np.random.default_rng(RANDOM_SEED)
     shape = (steps, graph.input.size)
     spikes = np.stack([(generator.random(shape) < RANDOM_RATE).astype(np.uint8) for _ in range(samples)])
     made_up = SpikeSet(spikes=spikes, labels=np.full(samples, -1, np.int64))
     return made_up, (f"no recorded data in the file: tested with random spikes, {RANDOM_RATE:g} per input and step",)
+
+
+def _random_times(graph: HardwareGraph, samples: int) -> tuple[SpikeTimeSet, tuple[str, ...]]:
+    latest = RANDOM_PART * (graph.horizon_s or 1.0)
+    generator = np.random.default_rng(RANDOM_SEED)
+    times = np.stack([generator.uniform(0.0, latest, graph.input.size) for _ in range(samples)])
+    made_up = SpikeTimeSet(times=times, labels=np.full(samples, -1, np.int64))
+    return made_up, (f"no recorded data in the file: tested with one random spike per input within {latest:g} s",)
 
 
 test_inputs.__test__ = False  # type: ignore[attr-defined]  # not a pytest function

@@ -15,6 +15,7 @@ from lightning_neuro import cli
 from lightning_neuro.checkpoint import KEY
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError, ConstraintError, GraphError, NirError, Violation
+from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
 from lightning_neuro.report import Check, Outcome, Report
@@ -32,6 +33,7 @@ class FileTarget:
     name: str = "file"
     arithmetic: str = "fixed"
     default_spec: QuantizeSpec = DEFAULT_SPEC
+    discretisation: Discretisation | None = None
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         return self.violations

@@ -13,7 +13,7 @@ import numpy as np
 from lightning_neuro.errors import NirError
 from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
 from lightning_neuro.graph.flatten import Edge, closing_edges, flatten
-from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind
+from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind, TimeBase
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_hdf5 import Unreadable, read_graph
 from lightning_neuro.graph.signals import delay_steps
@@ -34,7 +34,8 @@ def read_nir(path: Path, *, dt_s: float | None) -> tuple[nir.NIRGraph, Metadata]
     graph = flatten(_read_graph(path))
     if "schema" in graph.metadata:
         metadata = Metadata.from_dict(graph.metadata, str(path))
-        if dt_s is not None and not np.isclose(dt_s, metadata.dt_s, rtol=1e-9):
+        stepped = metadata.time is TimeBase.STEPPED  # else dt says how fine the hardware's steps are
+        if stepped and dt_s is not None and not np.isclose(dt_s, metadata.dt_s, rtol=1e-9):
             raise NirError(
                 f"dt={dt_s:g} contradicts the {metadata.dt_s:g} s in the file",
                 where=str(path),

@@ -23,8 +23,8 @@ from lightning_neuro.models.spike_time_network import SpikeTimeNetwork
 from lightning_neuro.neurons.first_spike import first_spike_times
 from lightning_neuro.neurons.spike_time_layer import SpikeTimeLayer
 
-# A sample is over this many (tau_syn + tau_mem) after the last input and all delays: postsynaptic potentials have decayed.
-HORIZON_TAUS = 2.0
+# A sample is over this many (tau_syn + tau_mem) after the last input and all delays: every potential has passed its peak.
+HORIZON_TAUS = 1.0
 
 
 def input_lines(network: SpikeTimeNetwork, times: NDArray[np.float64], tau_syn_s: float) -> NDArray[np.float64]:

@@ -165,6 +165,27 @@ def cycles_histogram(cycles: Array, clock_hz: float) -> Plot:
     return _finish(figure, "Cycles per sample", caption)
 
 
+def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
+    """Draw how far first spikes lie from their analytic times in a network that advances in steps.
+
+    Args:
+        errors: differences in steps, by population, late positive.
+    """
+    figure = _figure(_WIDTH, 1.0 + 1.5 * len(errors))
+    panels = np.atleast_1d(figure.subplots(len(errors), 1, sharex=True))
+    reach = max([4.0, *(float(np.quantile(np.abs(e), 0.99)) for e in errors.values() if e.size)])
+    edges = np.linspace(-reach, reach, 65)
+    for row, (axes, (name, values)) in enumerate(zip(panels, errors.items(), strict=True)):
+        axes.hist(values, bins=edges, color=COLOURS[row % len(COLOURS)])
+        axes.set_title(f"{name}: {len(values):,} spikes", loc="left", fontsize=9)
+        axes.set_ylabel("spikes")
+    panels[-1].set_xlabel("first spike in steps minus analytic time (steps)")
+    return _finish(
+        figure, "Spike times in steps",
+        "How far first spikes of the unrounded network move when time advances in steps. A common shift changes no class.",
+    )  # fmt: skip
+
+
 def _draw_raster(axes: Axes, name: str, raster: Array, colour: str) -> None:
     steps, neurons = np.nonzero(raster)
     thickness = max(1.0, min(5.0, 100 / raster.shape[1]))  # points

@@ -26,7 +26,7 @@ _UNITS: Mapping[str, tuple[float, str]] = {
     "mhz": (1e6, "Hz"),
 }
 _LONG_LIST = 12  # more numbers than this are told by their range
-_SPREADS = (("min", "median", "max"), ("min", "mean", "max"), ("min", "max"))
+_SPREADS = (("min", "median", "max"), ("min", "mean", "max"), ("min", "max"), ("5 %", "median", "95 %"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,13 @@ READOUT_WORDS: Mapping[ReadoutKind, str] = {
 
 
 def write_report(
-    report: Report, folder: Path, *, real_graph: HardwareGraph, graph: HardwareGraph, vectors: TestVectors
+    report: Report,
+    folder: Path,
+    *,
+    real_graph: HardwareGraph,
+    graph: HardwareGraph,
+    vectors: TestVectors,
+    more_plots: tuple[Plot, ...] = (),
 ) -> None:
     """Write ``report.json`` and ``report.html`` into an artefact's folder.
 
@@ -34,9 +40,10 @@ def write_report(
         real_graph: the network before rounding, for the weight histograms.
         graph: the network of the artefact.
         vectors: inputs and golden recording, for rasters and membranes.
+        more_plots: pictures to add.
     """
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
-    pictures = (*_network_plots(real_graph, graph, vectors), *_cycle_plots(report.resources))
+    pictures = (*_network_plots(real_graph, graph, vectors), *more_plots, *_cycle_plots(report.resources))
     (folder / "report.html").write_text(to_html(report, plots=pictures), encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.checkpoint import NetworkRecord
 from lightning_neuro.errors import Violation
+from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import QuantizeSpec
@@ -104,6 +105,8 @@ class Target(Protocol):
     """Arithmetic of the golden model that the artefact is compared with."""
     default_spec: QuantizeSpec
     """Widths where neither the file nor the user names any."""
+    discretisation: Discretisation | None
+    """How it takes networks in continuous time: in which steps, or None as they are (arithmetic ``event``)."""
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""
