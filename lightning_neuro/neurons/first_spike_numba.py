@@ -22,6 +22,8 @@ from lightning_neuro.neurons.first_spike_torch import Spikes
 BLOCK = 32  # neurons that walk together
 CHUNK_ELEMENTS = 1 << 20  # of one [batch, n_out, n_in] array of delayed times
 
+Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # start, gap, current, climb: see first_spike_walk
+
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().to(torch.float64).contiguous().numpy()
@@ -55,17 +57,19 @@ def forward(times: Tensor, weights: Tensor, threshold: Tensor, conductance: floa
 
 
 def _walk_samples(
-    times: np.ndarray, weights: np.ndarray, thresholds: np.ndarray, g: float, found: tuple[np.ndarray, ...]
+    times: np.ndarray, weights: np.ndarray, thresholds: np.ndarray, g: float, found: Found
 ) -> None:
     order, count = np.argsort(times, 1), np.empty(len(times), np.int64)
-    intervals = np.empty((4, *times.shape))
-    walk.intervals(times, order, g, count, *intervals)
+    gap, keep_current, keep_membrane, rise = np.empty((4, *times.shape))
+    walk.intervals(times, order, g, count, gap, keep_current, keep_membrane, rise)
     for first in range(0, weights.shape[1], BLOCK):
         block = np.ascontiguousarray(weights[:, first : first + BLOCK])
-        walk.walk_block(times, order, block, thresholds, g, count, *intervals, first, *found)
+        walk.walk_block(
+            times, order, block, thresholds, g, count, gap, keep_current, keep_membrane, rise, first, *found
+        )
 
 
-def _solve(found: tuple[np.ndarray, ...], thresholds: np.ndarray, g: float) -> tuple[np.ndarray, np.ndarray]:
+def _solve(found: Found, thresholds: np.ndarray, g: float) -> tuple[np.ndarray, np.ndarray]:
     spikes, slope = np.empty(thresholds.shape), np.empty(thresholds.shape)
     start, gap, current, climb, goal = (array.reshape(-1) for array in (*found, thresholds))
     result = spikes.reshape(-1), slope.reshape(-1)

@@ -61,21 +61,20 @@ def forward(times: Tensor, weights: Tensor, threshold: Tensor, conductance: floa
         threshold: broadcastable to [batch, n_out], > 0.
         conductance: g = tau_syn / tau_mem.
     """
-    batch, (n_in, n_out) = times.shape[0], weights.shape
-    threshold = threshold.expand(batch, n_out)
-    size = max(1, CHUNK_ELEMENTS // max(1, n_in * n_out))
-    parts = [
-        _forward_chunk(times[k : k + size], weights, threshold[k : k + size], conductance)
-        for k in range(0, batch, size)
-    ]
-    if n_in == 0 or not parts:
+    batch, n_out = times.shape[0], weights.shape[1]
+    if times.numel() == 0 or n_out == 0:
         return Spikes(weights.new_full((batch, n_out), math.inf), weights.new_ones((batch, n_out)))
+    threshold = threshold.expand(batch, n_out)
+    parts = [_forward_chunk(times[c], weights, threshold[c], conductance) for c in _chunks(batch, weights)]
     return Spikes(torch.cat([p.times for p in parts]), torch.cat([p.slope for p in parts]))
 
 
+def _chunks(batch: int, weights: Tensor) -> list[slice]:
+    size = max(1, CHUNK_ELEMENTS // max(1, weights.numel()))
+    return [slice(k, k + size) for k in range(0, batch, size)] if weights.numel() else []
+
+
 def _forward_chunk(times: Tensor, weights: Tensor, threshold: Tensor, g: float) -> Spikes:
-    if times.shape[1] == 0:
-        return Spikes(torch.full_like(threshold, math.inf), torch.ones_like(threshold))
     state = _states(times, weights, g)
     spiking, first = _first_interval(state, threshold, g)
     picked = State(*(field.expand_as(state.current).gather(1, first[:, None]).squeeze(1) for field in state))
@@ -182,13 +181,10 @@ def backward(
         max_dw_norm: a (sample, neuron) with max_i |dL/dT dT/dw_i| above it adds nothing to dL/dweights; inf = none.
         needs: for times, for weights.
     """
-    batch, (n_in, n_out) = times.shape[0], weights.shape
-    size = max(1, CHUNK_ELEMENTS // max(1, n_in * n_out))
     grad = grad.where(torch.isfinite(spikes.times), 0) / spikes.slope
     grad_times = torch.zeros_like(times) if needs[0] else None
     grad_weights = torch.zeros_like(weights) if needs[1] else None
-    for k in range(0, batch, size):
-        part = slice(k, k + size)
+    for part in _chunks(len(times), weights):
         time = times[part] if times.dim() == 3 else times[part, :, None]
         lag = spikes.times[part, None] - time
         causal = (lag > 0) & torch.isfinite(lag)  # inf - inf is no lag either
