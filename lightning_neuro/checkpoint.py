@@ -34,6 +34,13 @@ Inputs = SpikeSet | SpikeTimeSet
 """Recorded network inputs: rasters, or in continuous time the spike times of the input lines in seconds."""
 
 
+def first_samples(inputs: Inputs, count: int) -> Inputs:
+    """The first samples of a set."""
+    if isinstance(inputs, SpikeTimeSet):
+        return inputs.take(slice(count))
+    return SpikeSet(spikes=inputs.spikes[:count], labels=inputs.labels[:count])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkRecord:
     """A network as a checkpoint or a NIR file holds it.

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lightning_neuro.checkpoint import Inputs, InputSets
+from lightning_neuro.checkpoint import Inputs, InputSets, first_samples
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError
@@ -85,13 +85,6 @@ def network_inputs(module: nn.Module, data: Inputs) -> Inputs:
     if isinstance(data, SpikeTimeSet) and isinstance(module, TakesSpikeTimes):
         return SpikeTimeSet(times=module.input_lines(data.times), labels=data.labels)
     return data
-
-
-def first_samples(inputs: Inputs, count: int) -> Inputs:
-    """The first samples of a set."""
-    if isinstance(inputs, SpikeTimeSet):
-        return inputs.take(slice(count))
-    return SpikeSet(spikes=inputs.spikes[:count], labels=inputs.labels[:count])
 
 
 def describe_module(

@@ -12,13 +12,13 @@ import pytorch_lightning as pl
 
 from lightning_neuro.checkpoint import KEY, NetworkRecord, load_checkpoint, record_of, write_checkpoint
 from lightning_neuro.collect import Semantics, describe_module
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.export import Description, proved, require_equal
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, default_spec
 
 

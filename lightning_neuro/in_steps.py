@@ -186,9 +186,7 @@ def _errors(name: str, got: Times, wanted: Times, own: Times, dt_s: float, end_s
     )
 
 
-def accuracy_check(
-    steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy
-) -> Check:
+def accuracy_check(steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy) -> Check:
     """Whether the network in steps and integers still answers like the one in continuous time.
 
     Args:
@@ -226,7 +224,7 @@ def _told_apart(steps: InSteps, inputs: SpikeTimeSet) -> str:
             accuracy(steps.rounded, inputs, "event"),
         ]
         texts = [f"{100 * share:.1f} %" for share in shares if share is not None]
-        return f"analytic {texts[0]}, in steps with unrounded weights {texts[1]}, rounded weights without steps {texts[2]}"
+        return f"analytic {texts[0]}, steps with unrounded weights {texts[1]}, rounded weights without steps {texts[2]}"
     return f"{100 * _disagreement(steps, inputs):.1f} % get another class in steps"
 
 

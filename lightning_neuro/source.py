@@ -13,8 +13,7 @@ from pathlib import Path
 import nir
 import numpy as np
 
-from lightning_neuro.checkpoint import Inputs, NetworkRecord, load_record
-from lightning_neuro.collect import first_samples
+from lightning_neuro.checkpoint import Inputs, NetworkRecord, first_samples, load_record
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError, first_line

@@ -100,7 +100,7 @@ def _order(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge]) -> list[str]
     for pre, post in edges:
         after[pre].append(post)
     groups = strong_components(list(nodes), after)
-    loop = next((group for group in groups if len(group) > 1 or group[0] in after[group[0]]), None)
+    loop = next((group for group in groups if len(group) > 1 or after[min(group)].count(min(group))), None)
     if loop is not None:
         raise _refusal(min(loop), "a loop", "a neuron that spikes once cannot take part in a loop")
     return [name for (name,) in groups]

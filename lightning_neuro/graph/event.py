@@ -20,9 +20,7 @@ Times = NDArray[np.float64]
 _CHUNK = 256  # samples between two reports of progress
 
 
-def spike_times(
-    graph: HardwareGraph, times: Times, progress: Callable[[int], None] | None = None
-) -> dict[str, Times]:
+def spike_times(graph: HardwareGraph, times: Times, progress: Callable[[int], None] | None = None) -> dict[str, Times]:
     """First spike times of all populations, by name.
 
     Args:

@@ -78,13 +78,13 @@ def _first(
     v, i, now = 0.0, 0.0, 0.0
     jump = tau_mem / tau_syn
     for k in range(order.size):
-        time = arrivals[order[k]]
+        time = float(arrivals[order[k]])
         if time == math.inf:
             break
         s = time - now if k else 0.0
         v, i, now = membrane_after(v, i, s, tau_syn, tau_mem), i * math.exp(-s / tau_syn), time
-        i += weights[order[k]] * jump
-        until = arrivals[order[k + 1]] - time if k + 1 < order.size else math.inf
+        i += float(weights[order[k]]) * jump
+        until = float(arrivals[order[k + 1]]) - time if k + 1 < order.size else math.inf
         high = min(_rise_time(v, i, tau_syn, tau_mem), until)
         if high > 0.0 and high < math.inf and membrane_after(v, i, high, tau_syn, tau_mem) > threshold:
             return now + _crossing(v, i, high, tau_syn, tau_mem, threshold)

@@ -85,9 +85,7 @@ def first_spike_nodes(
     return nodes, edges
 
 
-def _branches(
-    layer: str, synapses: Synapses, nodes: dict[str, nir.NIRNode], edges: list[tuple[str, str]]
-) -> list[str]:
+def _branches(layer: str, synapses: Synapses, nodes: dict[str, nir.NIRNode], edges: list[tuple[str, str]]) -> list[str]:
     """Add the chain or the branches from one source; returns the nodes that feed the neurons."""
     stem = f"{layer}_from_{synapses.pre}"
     weight, used = np.asarray(synapses.weight, np.float64), np.asarray(synapses.weight) != 0

@@ -107,14 +107,10 @@ def run(
 def _run_events(graph: HardwareGraph, times: Times, progress: Callable[[int], None] | None) -> Recording:
     found = spike_times(graph, times, progress)
     scores = -found[graph.output]
-    return Recording(
-        spikes={}, membrane={}, margin={}, scores=scores, classes=decide(graph, scores), times=found
-    )
+    return Recording(spikes={}, membrane={}, margin={}, scores=scores, classes=decide(graph, scores), times=found)
 
 
-def _run_chunk(
-    graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic, record: bool
-) -> Recording:
+def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic, record: bool) -> Recording:
     tape = Tape(graph=graph, arithmetic=arithmetic, rasters={graph.input.name: spikes}, membranes={}, margins={})
     loops = set(recurrent_groups(graph))
     for group in blocks(graph):

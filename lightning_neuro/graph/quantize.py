@@ -120,9 +120,7 @@ def choose_formats(
     """
     fixed = weight_lsb or {}
     return {
-        p.name: _formats(
-            p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name), fixed.get(p.name)
-        )
+        p.name: _formats(p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name), fixed.get(p.name))
         for p in graph.populations
     }
 

@@ -164,7 +164,7 @@ class SpikeTimeClassifier(pl.LightningModule):
         return self.layer_times(times)[-1]
 
     def input_lines(self, times: np.ndarray) -> np.ndarray:
-        """Return what the exported network takes for data times [sample, n_in]: all lines in seconds, bias lines too."""
+        """Return what the exported network takes for data times [sample, n_in]: all lines, bias too, in seconds."""
         return input_lines(self.network, times, float(self.hparams["tau_syn"]))
 
     def describe_itself(self, sample: Tensor, coding: Mapping[str, str | int | float]) -> Description:

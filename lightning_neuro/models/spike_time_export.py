@@ -23,7 +23,7 @@ from lightning_neuro.models.spike_time_network import SpikeTimeNetwork
 from lightning_neuro.neurons.first_spike import first_spike_times
 from lightning_neuro.neurons.spike_time_layer import SpikeTimeLayer
 
-# A sample is over this many (tau_syn + tau_mem) after the last input and all delays: every potential has passed its peak.
+# A sample is over this many (tau_syn + tau_mem) after the last input and all delays: all potentials have peaked.
 HORIZON_TAUS = 1.0
 
 
@@ -139,9 +139,7 @@ def _part(delays: NDArray[np.float64] | None, own: int, lines: int) -> NDArray[n
     return None if delays is None else _widened(delays[:, :own], lines)
 
 
-def _bias(
-    weight: NDArray[np.float64], delays: NDArray[np.float64] | None, place: list[int], lines: int
-) -> Synapses:
+def _bias(weight: NDArray[np.float64], delays: NDArray[np.float64] | None, place: list[int], lines: int) -> Synapses:
     """Synapses from the input lines that carry a later layer's bias spikes."""
     spread = np.zeros((len(weight), lines))
     late = None if delays is None else np.zeros((len(weight), lines))
@@ -162,7 +160,10 @@ def _line_of(network: SpikeTimeNetwork, time: float, lines: int) -> int:
 
 
 def _horizon(
-    layers: list[SpikeTimeNeurons], lines: NDArray[np.float64], coding: Mapping[str, str | int | float], tau_syn_s: float
+    layers: list[SpikeTimeNeurons],
+    lines: NDArray[np.float64],
+    coding: Mapping[str, str | int | float],
+    tau_syn_s: float,
 ) -> float:
     latest = max(float(lines[np.isfinite(lines)].max(initial=0.0)), float(coding.get("t_late", 0.0)) * tau_syn_s)
     for layer in layers:

@@ -182,7 +182,7 @@ def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
     panels[-1].set_xlabel("first spike in steps minus analytic time (steps)")
     return _finish(
         figure, "Spike times in steps",
-        "How far first spikes of the unrounded network move when time advances in steps. A common shift changes no class.",
+        "How far first spikes of the unrounded network move when time advances in steps; a common shift is harmless.",
     )  # fmt: skip
 
 
