@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 SPIKES = "SPIKE"  # the partition of an ordinary PyNN projection
+REGIONS = ("POPULATION_TABLE", "SYNAPTIC_MATRIX", "LOCAL_ONLY", "LOCAL_ONLY_PARAMS")  # memory that holds synapses
 
 
 class Warnings(logging.Handler):
@@ -41,7 +42,7 @@ def probe(folder: Path, warnings: Warnings) -> None:
     from spynnaker.pyNN.data import SpynnakerDataView as View
 
     placements = [p for p in View.iterate_placemements() if p.vertex.app_vertex is not None]
-    vertices = list(dict.fromkeys(p.vertex.app_vertex for p in placements))
+    vertices = list(dict.fromkeys(source_of(p.vertex.app_vertex) for p in placements))
     arrays: dict[str, Any] = {}
     cores = [core(placement, index, arrays) for index, placement in enumerate(placements)]
     tables = list(View.get_uncompressed())
@@ -51,7 +52,7 @@ def probe(folder: Path, warnings: Warnings) -> None:
         "machine": {
             "boards": len(machine.ethernet_connected_chips),
             "chips": machine.n_chips,
-            "shape": [[chip.x, chip.y] for chip in machine.chips],
+            "places": [[chip.x, chip.y] for chip in machine.chips],
         },
         "populations": [population(vertex) for vertex in vertices],
         "cores": cores,
@@ -87,15 +88,18 @@ def core(placement: Any, index: int, arrays: dict[str, Any]) -> dict[str, Any]:
     vertex = placement.vertex
     part = vertex.vertex_slice
     information = View.get_routing_infos().get_info_from(vertex, SPIKES) if sends(vertex) else None
-    arrays[f"{index}/neurons"] = np.asarray(part.get_raster_ids(), np.int64)
+    neurons = np.asarray(part.get_raster_ids(), np.int64)
+    stages = late_stages(vertex.app_vertex)
+    arrays[f"{index}/neurons"] = np.tile(neurons, len(stages))
+    arrays[f"{index}/late"] = np.repeat(np.asarray(stages, np.int64), len(neurons))
     names = {int(region): region.name for region in getattr(type(vertex), "REGIONS", ())}
     with DsSqlliteDatabase(View.get_ds_database_path()) as database:
         contents = database.get_regions_content(placement.x, placement.y, placement.p)
         for region, _, content in contents:
-            if names.get(region) in ("POPULATION_TABLE", "SYNAPTIC_MATRIX", "LOCAL_ONLY_PARAMS"):
+            if names.get(region) in REGIONS:
                 arrays[f"{index}/{names[region]}"] = np.frombuffer(bytes(content), np.uint32)
     return {
-        "population": vertex.app_vertex.label,
+        "population": source_of(vertex.app_vertex).label,
         "kind": type(vertex).__name__,
         "chip": [placement.x, placement.y],
         "core": placement.p,
@@ -105,6 +109,18 @@ def core(placement: Any, index: int, arrays: dict[str, Any]) -> dict[str, Any]:
         "mask": None if information is None else int(information.mask),
         "colour_bits": int(vertex.app_vertex.n_colour_bits),
     }
+
+
+def source_of(vertex: Any) -> Any:
+    """The population whose spikes a vertex sends: another one where it prolongs delays."""
+    return vertex.partition.pre_vertex if hasattr(vertex, "delay_per_stage") else vertex
+
+
+def late_stages(vertex: Any) -> list[int]:
+    """Steps by which each copy of the neurons is late: a vertex that prolongs delays sends one copy per stage."""
+    if not hasattr(vertex, "delay_per_stage"):
+        return [0]
+    return [(stage + 1) * int(vertex.delay_per_stage) for stage in range(vertex.n_delay_stages)]
 
 
 def sends(vertex: Any) -> bool:
@@ -118,7 +134,7 @@ def sdram_bytes(vertex: Any) -> int:
     """Bytes of SDRAM one core needs for the simulated time."""
     from spynnaker.pyNN.data import SpynnakerDataView as View
 
-    return int(vertex.sdram_required.get_total_sdram(View.get_max_run_time_steps()))
+    return int(vertex.sdram_required.get_total_sdram(View.get_current_run_timesteps() or 0))
 
 
 def missing_binaries(placements: list[Any]) -> list[str]:
