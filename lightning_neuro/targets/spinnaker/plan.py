@@ -6,6 +6,7 @@ parameters of PyNN's cells; nothing else does.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,8 @@ class PopulationPlan:
         biases: always-on sources, by onset.
         scale: factor on weights, biases, thresholds and reset potentials of this layer on the hardware; changes no
             spike in exact arithmetic.
+        drive: largest sum of scaled weights that arrives in one step, excitatory and inhibitory, for the hardware's
+            shifts; None leaves them to its own estimate.
         shift: steps this layer is behind the input, by backend; a backend that cannot run the network is missing.
     """
 
@@ -105,6 +108,7 @@ class PopulationPlan:
     cell: CellPlan
     biases: tuple[BiasPlan, ...]
     scale: float
+    drive: tuple[float, float] | None
     shift: Mapping[Backend, int]
 
     @property
@@ -144,6 +148,7 @@ class SpinnakerPlan:
             no spike.
         steps: steps per sample, None when the file does not say.
         input: where spikes enter.
+        input_label: its name as an identifier of the script.
         populations: layers in topological order.
         projections: synapses.
         output: name of the layer that is read out.
@@ -153,10 +158,16 @@ class SpinnakerPlan:
     timestep_ms: float
     steps: int | None
     input: Input
+    input_label: str
     populations: tuple[PopulationPlan, ...]
     projections: tuple[ProjectionPlan, ...]
     output: str
     readout: ReadoutKind
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Identifiers of the input and the layers by name."""
+        return {self.input.name: self.input_label, **{p.name: p.label for p in self.populations}}
 
     def population(self, name: str) -> PopulationPlan:
         """Layer by name."""
@@ -185,6 +196,7 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
         timestep_ms=graph.dt_s * 1000.0 if timestep_ms is None else timestep_ms,
         steps=graph.steps,
         input=graph.input,
+        input_label=labels[graph.input.name],
         populations=tuple(_population(p, kinds[p.name], labels[p.name], shifts) for p in graph.populations),
         projections=tuple(_projection(p, labels[p.name], kinds[p.post], shifts) for p in graph.projections),
         output=graph.output,
@@ -217,6 +229,7 @@ def _population(
         cell=_cell(population, kind),
         biases=tuple(BiasPlan(onset=onset, values=values) for onset, values in onsets if values.any()),
         scale=1.0,
+        drive=None,
         shift={backend: solved[population.name] for backend, solved in shifts.items() if solved is not None},
     )
 
@@ -281,13 +294,17 @@ def _shifts(graph: HardwareGraph, kinds: Mapping[str, CellKind], backend: Backen
 def _labels(graph: HardwareGraph) -> dict[str, str]:
     """Identifiers for the input, populations and projections: readable, unique, never a Python keyword."""
     labels: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = {*keyword.kwlist, *WORDS_OF_THE_SCRIPT}
     for name in (graph.input.name, *(p.name for p in graph.populations)):
         labels[name] = _identifier(name, taken)
     for projection in graph.projections:
         late = f"_after_{projection.delay}" if projection.delay else ""
         labels[projection.name] = _identifier(f"{labels[projection.pre]}_to_{labels[projection.post]}{late}", taken)
     return labels
+
+
+WORDS_OF_THE_SCRIPT = ("net", "w", "dense", "convolution", "pooled")
+"""Names that the blocks of a script use themselves."""
 
 
 def _identifier(name: str, taken: set[str]) -> str:
