@@ -43,11 +43,11 @@ class VerifyRequest:
     """How much to prove.
 
     Args:
-        samples: inputs to run through the artefact.
+        samples: inputs to run through the artefact; None is the target's own number.
         strict: a check that could not run counts as failed.
     """
 
-    samples: int
+    samples: int | None
     strict: bool
 
 
@@ -88,7 +88,8 @@ def deploy(
     violations = target.check(graph)
     if violations:
         raise ConstraintError(target.name, violations)
-    inputs, data_notes = test_inputs(record, graph, verify.samples)
+    samples = target.default_samples if verify.samples is None else verify.samples
+    inputs, data_notes = test_inputs(record, graph, samples)
     expected = golden.run(graph, inputs.spikes, arithmetic=target.arithmetic, record=True)
     vectors = TestVectors(spikes=inputs.spikes, expected=expected, labels=inputs.labels)
     job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
@@ -96,7 +97,9 @@ def deploy(
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(real_graph, graph, record, progress))
+        accuracies, seconds["accuracy"] = _timed(
+            lambda: _accuracies(real_graph, graph, record, target.arithmetic, progress)
+        )
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
@@ -146,7 +149,13 @@ def quantized_graph(
     return quantized, (f"weights were rounded at deployment, not in training: {words}",)
 
 
-def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress) -> Accuracy:
+def _accuracies(
+    real_graph: HardwareGraph,
+    graph: HardwareGraph,
+    record: NetworkRecord,
+    arithmetic: golden.Arithmetic,
+    progress: Progress,
+) -> Accuracy:
     inputs = record.evaluation
     if inputs is None:
         return Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)
@@ -160,7 +169,7 @@ def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: Network
 
     return Accuracy(
         float_=accuracy(real_graph, inputs, "real", advance),
-        quantized=accuracy(graph, inputs, "fixed", advance),
+        quantized=accuracy(graph, inputs, arithmetic, advance),
         artefact=None,
         samples=len(inputs),
         artefact_samples=0,

@@ -32,6 +32,7 @@ class FileTarget:
     name: str = "file"
     arithmetic: str = "fixed"
     default_spec: QuantizeSpec = DEFAULT_SPEC
+    default_samples: int = 20
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         return self.violations

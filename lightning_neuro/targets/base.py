@@ -104,6 +104,8 @@ class Target(Protocol):
     """Arithmetic of the golden model that the artefact is compared with."""
     default_spec: QuantizeSpec
     """Widths where neither the file nor the user names any."""
+    default_samples: int
+    """Inputs run through the artefact where the user names no number."""
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

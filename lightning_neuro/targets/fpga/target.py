@@ -54,6 +54,7 @@ class FpgaTarget:
     name = "fpga"
     arithmetic: Arithmetic = "fixed"
     default_spec = DEFAULT_SPEC
+    default_samples = 20
 
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "timeout_s"):
