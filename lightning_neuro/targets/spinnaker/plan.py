@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.hardware_graph import (
     Connection,
-    Convolution,
     CubaLif,
     HardwareGraph,
     Input,
     Lif,
-    Pooled,
     Population,
     Projection,
     ReadoutKind,
@@ -49,8 +47,7 @@ class CellPlan:
     Args:
         kind: PyNN's neuron.
         decay_mem: A, ``v <- A v`` per step, shape [n]; 1 means no leak.
-        decay_syn: B, ``i <- B i`` per step, shape [n]; None for delta cells. 0 is a current that lasts one step:
-            the delta synapse of a network with convolutions, for which only exponential cells exist.
+        decay_syn: B, ``i <- B i`` per step, shape [n]; None for delta cells.
         threshold: spike where v > threshold (strict), shape [n], network units, unscaled.
         v_reset: membrane after a spike, shape [n], network units, unscaled.
         refractory_steps: whole steps in which the membrane stays at v_reset after the step of the spike;
@@ -100,6 +97,7 @@ class PopulationPlan:
         drive: largest sum of scaled weights that arrives in one step, excitatory and inhibitory, for the hardware's
             shifts; None leaves them to its own estimate.
         shift: steps this layer is behind the input, by backend; a backend that cannot run the network is missing.
+        tile: neurons of a core, width and height, where SpiNNaker gets one map per channel; None: one population.
     """
 
     name: str
@@ -110,6 +108,7 @@ class PopulationPlan:
     scale: float
     drive: tuple[float, float] | None
     shift: Mapping[Backend, int]
+    tile: tuple[int, int] | None = None
 
     @property
     def size(self) -> int:
@@ -153,6 +152,7 @@ class SpinnakerPlan:
         projections: synapses.
         output: name of the layer that is read out.
         readout: how the class is read.
+        input_tile: as ``PopulationPlan.tile``.
     """
 
     timestep_ms: float
@@ -163,6 +163,7 @@ class SpinnakerPlan:
     projections: tuple[ProjectionPlan, ...]
     output: str
     readout: ReadoutKind
+    input_tile: tuple[int, int] | None = None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -189,7 +190,7 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
         graph: stepped graph whose resets the target can take; its real values are used.
         timestep_ms: step of the machine; None means the network's own dt.
     """
-    kinds = {p.name: cell_kind(p, graph.into(p.name)) for p in graph.populations}
+    kinds = {p.name: CELL_KINDS[type(p.neuron)] for p in graph.populations}
     shifts = {backend: _shifts(graph, kinds, backend) for backend in Backend}
     labels = _labels(graph)
     return SpinnakerPlan(
@@ -204,10 +205,8 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
     )
 
 
-def cell_kind(population: Population, incoming: tuple[Projection, ...]) -> CellKind:
-    """PyNN's neuron for a population: on SpiNNaker convolutions end in exponential cells only."""
-    windowed = any(isinstance(p.connection, Convolution | Pooled) for p in incoming)
-    return CellKind.EXP if isinstance(population.neuron, CubaLif) or windowed else CellKind.DELTA
+CELL_KINDS: Mapping[type, CellKind] = {Lif: CellKind.DELTA, CubaLif: CellKind.EXP}
+"""PyNN's neuron for each kind of neuron."""
 
 
 REFRACTORY_STEPS: Mapping[ResetKind, int] = {
@@ -242,11 +241,10 @@ def _cell(population: Population, kind: CellKind) -> CellPlan:
     def per_neuron(values: NDArray[Any]) -> NDArray[Any]:
         return frozen(np.broadcast_to(values, (size,)), np.float64)
 
-    no_current = per_neuron(np.zeros(1)) if kind is CellKind.EXP else None
     return CellPlan(
         kind=kind,
         decay_mem=per_neuron(neuron.leak_mem.beta),
-        decay_syn=per_neuron(neuron.leak_syn.beta) if isinstance(neuron, CubaLif) else no_current,
+        decay_syn=per_neuron(neuron.leak_syn.beta) if isinstance(neuron, CubaLif) else None,
         threshold=per_neuron(neuron.threshold.real),
         v_reset=per_neuron(neuron.v_reset.real),
         refractory_steps=refractory_steps(neuron.reset),
