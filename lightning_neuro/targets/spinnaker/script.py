@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled
 from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_steps
+from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
     UNTIL_THE_END,
     PopulationPlan,
@@ -35,6 +36,7 @@ class Edge:
     synapses: str
     delay: int
     comment: str
+    connector: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Block:
     drive: tuple[float, float] | None
     edges: tuple[Edge, ...]
     biases: tuple[tuple[str, int], ...]
+    tile: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Source:
     label: str
     shape: tuple[int, ...]
     size: int
+    tile: tuple[int, int] | None
 
 
 def render_script(plan: SpinnakerPlan, title: str) -> str:
@@ -83,11 +87,17 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
         longest_delay=longest_delay(plan),
         tolerance=MEMBRANE_TOLERANCE,
-        input=Source(name=plan.input.name, label=labels[plan.input.name], shape=plan.input.shape, size=plan.input.size),
+        input=_source(plan),
         layers=_blocks(plan),
         cells=taken_over("cells.py"),
         synapses=taken_over("synapses.py"),
     )
+
+
+def _source(plan: SpinnakerPlan) -> Source:
+    source = plan.input
+    label = plan.labels[source.name]
+    return Source(name=source.name, label=label, shape=source.shape, size=source.size, tile=plan.input_tile)
 
 
 def taken_over(name: str) -> str:
@@ -136,6 +146,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Proj
         drive=population.drive,
         edges=tuple(_edge(plan, p) for p in edges),
         biases=tuple((bias_key(population, bias.onset), bias.onset) for bias in population.biases),
+        tile=population.tile,
     )
 
 
@@ -163,13 +174,25 @@ def bias_key(population: PopulationPlan, onset: int) -> str:
 
 def _edge(plan: SpinnakerPlan, projection: ProjectionPlan) -> Edge:
     labels = plan.labels
+    weight = f'w["{projection.label}"]'
+    by_connector = plan.population(projection.post).tile is not None and is_convolution(projection.connection)
     return Edge(
         pre=labels[projection.pre],
         post=labels[projection.post],
-        synapses=synapses_of(projection.connection, f'w["{projection.label}"]'),
+        synapses=synapses_of(projection.connection, weight),
         delay=projection.steps,
         comment=describe(projection.connection),
+        connector=connector_of(projection.connection, weight) if by_connector else "",
     )
+
+
+def connector_of(connection: Connection, weight: str) -> str:
+    """Expression of what sPyNNaker's connector is told of a convolution."""
+    pool = connection.pool.kernel if isinstance(connection, Pooled) else (1, 1)
+    inner = connection.then if isinstance(connection, Pooled) else connection
+    assert isinstance(inner, Convolution)
+    padding = tuple(before for before, _ in inner.window.padding)
+    return f"dict(kernel={weight}, stride={inner.window.stride}, padding={padding}, pool={pool})"
 
 
 def synapses_of(connection: Connection, weight: str) -> str:
