@@ -15,29 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.blocks import strong_components
-from lightning_neuro.graph.connections import Apply, prepare_fixed, with_weight
-from lightning_neuro.graph.golden import READOUTS, delayed, read_out
-from lightning_neuro.graph.hardware_graph import Connection, ReadoutKind, Values
-from lightning_neuro.targets.spinnaker.accum import (
-    divide,
-    from_accum,
-    membrane_constants,
-    refractory_steps,
-    synapse_constants,
-    to_accum,
-)
-from lightning_neuro.targets.spinnaker.cells import cell_parameters
+from lightning_neuro.graph.golden import delayed, read_out
+from lightning_neuro.graph.hardware_graph import ReadoutKind
+from lightning_neuro.targets.spinnaker.accum import from_accum
 from lightning_neuro.targets.spinnaker.emulator_kernels import advance_cells
-from lightning_neuro.targets.spinnaker.plan import UNTIL_THE_END, CellPlan, PopulationPlan, ProjectionPlan
-from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights
-from lightning_neuro.targets.spinnaker.timing import Backend, CellKind
+from lightning_neuro.targets.spinnaker.loading import RING_BUFFER_MAX, Entrance, Layer, LoadedNetwork, load_network
+from lightning_neuro.targets.spinnaker.scaling import ScaledPlan
 
-RING_BUFFER_MAX = 65535
 _CHUNK_VALUES = 6_000_000  # values of the widest layer per chunk; bounds memory to a few hundred MB
-_NOT_KEPT = frozenset(READOUTS) - {ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST}
-Signs = tuple[float, float]
-_SIGNS: Signs = (1.0, -1.0)
+_BY_MEMBRANE = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
+_RECEPTORS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,59 +54,6 @@ class Emulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Constants:
-    """Constants of a layer's neurons as the chip has them, raw; in the order of ``advance_cells``."""
-
-    delta: bool
-    input_scale: int
-    syn_decay: NDArray[np.int64]
-    syn_gain: NDArray[np.int64]
-    resistance: NDArray[np.int64]
-    mem_decay: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    threshold: NDArray[np.int64]
-    v_reset: NDArray[np.int64]
-    refractory: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Entrance:
-    """Synapses of one projection: what spikes add to the ring buffers of each receptor."""
-
-    pre: str
-    steps: int
-    receptors: tuple[Apply, Apply]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layer:
-    """A layer as it is loaded onto cores.
-
-    Args:
-        plan: population with its factor.
-        constants: of its neurons.
-        shifts: ring buffer to 16.15, excitatory and inhibitory.
-        entrances: projections into it.
-        biases: onset and counts per receptor of always-on sources.
-    """
-
-    plan: PopulationPlan
-    constants: Constants
-    shifts: tuple[int, int]
-    entrances: tuple[Entrance, ...]
-    biases: tuple[tuple[int, NDArray[np.int64], NDArray[np.int64]], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedNetwork:
-    """All layers as they are loaded, and the groups that feed back on themselves."""
-
-    scaled: ScaledPlan
-    layers: tuple[Layer, ...]
-    groups: tuple[tuple[Layer, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _State:
     """State of a layer between steps, [sample, neuron]; changes in place."""
 
@@ -127,86 +61,6 @@ class _State:
     exc: NDArray[np.int64]
     inh: NDArray[np.int64]
     wait: NDArray[np.int64]
-
-
-# -- loading -----------------------------------------------------------------------------------------------------
-
-
-def load_network(scaled: ScaledPlan) -> LoadedNetwork:
-    """Round a plan to what the machine holds."""
-    layers = tuple(_layer(scaled, p) for p in scaled.plan.populations)
-    by_name = {layer.plan.name: layer for layer in layers}
-    after: dict[str, list[str]] = {name: [] for name in by_name}
-    for projection in scaled.plan.projections:
-        if projection.pre in after:
-            after[projection.pre].append(projection.post)
-    order = list(by_name)
-    found = strong_components(order, after)
-    groups = tuple(tuple(by_name[name] for name in sorted(group, key=order.index)) for group in found)
-    return LoadedNetwork(scaled=scaled, layers=layers, groups=groups)
-
-
-def load_constants(cell: CellPlan, scale: float, timestep_ms: float) -> Constants:
-    """Constants of a layer's neurons: PyNN's parameters rounded by the host, then what the chip makes of them."""
-    given = cell_parameters(
-        cell.kind.value,
-        cell.decay_mem,
-        cell.decay_syn,
-        cell.threshold,
-        cell.v_reset,
-        refractory_steps=cell.refractory_steps,
-        spiking=cell.spiking,
-        scale=scale,
-        step_ms=timestep_ms,
-        backend=Backend.SPINNAKER.value,
-    )
-    parameters = {name: np.broadcast_to(np.asarray(value, np.float64), (cell.size,)) for name, value in given.items()}
-    membrane = [membrane_constants(tau, cm, timestep_ms) for tau, cm in zip(*_pair(parameters), strict=True)]
-    delta = cell.kind is CellKind.DELTA
-    synapse = [(0, 0)] * cell.size if delta else [synapse_constants(t, timestep_ms) for t in parameters["tau_syn_E"]]
-    refractory = float(parameters["tau_refrac"].max(initial=0.0))
-    return Constants(
-        delta=delta,
-        input_scale=divide(int(to_accum(1.0)), int(to_accum(timestep_ms))),
-        syn_decay=np.array([decay for decay, _ in synapse], np.int64),
-        syn_gain=np.array([gain for _, gain in synapse], np.int64),
-        resistance=np.array([resistance for resistance, _ in membrane], np.int64),
-        mem_decay=np.array([decay for _, decay in membrane], np.int64),
-        offset=to_accum(parameters["i_offset"]),
-        threshold=to_accum(parameters["v_thresh"]),
-        v_reset=to_accum(parameters["v_reset"]),
-        refractory=-1 if cell.refractory_steps == UNTIL_THE_END else refractory_steps(refractory, timestep_ms),
-    )
-
-
-def _pair(parameters: Mapping[str, NDArray[np.float64]]) -> tuple[list[float], list[float]]:
-    return parameters["tau_m"].tolist(), parameters["cm"].tolist()
-
-
-def _layer(scaled: ScaledPlan, population: PopulationPlan) -> Layer:
-    shifts = scaled.buffers[population.name].shifts
-    return Layer(
-        plan=population,
-        constants=load_constants(population.cell, population.scale, scaled.plan.timestep_ms),
-        shifts=shifts,
-        entrances=tuple(_entrance(p, population.scale, shifts) for p in scaled.plan.into(population.name)),
-        biases=tuple((b.onset, *_split(stored_weights(b.values * population.scale, shifts))) for b in population.biases),
-    )
-
-
-def _entrance(projection: ProjectionPlan, scale: float, shifts: tuple[int, int]) -> Entrance:
-    counts = _split(stored_weights(projection.connection.weight.real * scale, shifts))
-    excitatory, inhibitory = (prepare_fixed(_counting(projection.connection, part)) for part in counts)
-    return Entrance(pre=projection.pre, steps=projection.steps, receptors=(excitatory, inhibitory))
-
-
-def _split(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Magnitudes by receptor; a row of the synaptic matrix has 16 bits for each."""
-    return np.maximum(counts, 0) & RING_BUFFER_MAX, np.maximum(-counts, 0) & RING_BUFFER_MAX
-
-
-def _counting(connection: Connection, counts: NDArray[np.int64]) -> Connection:
-    return with_weight(connection, Values(real=counts, raw=counts))
 
 
 # -- running -----------------------------------------------------------------------------------------------------
@@ -278,7 +132,7 @@ class _Tape:
 
 def _read(loaded: LoadedNetwork, layer: Layer) -> bool:
     plan = loaded.scaled.plan
-    return layer.plan.name == plan.output and plan.readout not in _NOT_KEPT
+    return layer.plan.name == plan.output and plan.readout in _BY_MEMBRANE
 
 
 def _advance(tape: _Tape, group: Sequence[Layer], keep: Mapping[str, bool]) -> None:
@@ -286,7 +140,9 @@ def _advance(tape: _Tape, group: Sequence[Layer], keep: Mapping[str, bool]) -> N
     names = {layer.plan.name for layer in group}
     samples, steps = next(iter(tape.rasters.values())).shape[:2]
     span = 1 if any(e.pre in names for layer in group for e in layer.entrances) else max(steps, 1)
-    outside = {layer.plan.name: _arriving(tape, layer, [e for e in layer.entrances if e.pre not in names]) for layer in group}
+    outside = {
+        layer.plan.name: _arriving(tape, layer, [e for e in layer.entrances if e.pre not in names]) for layer in group
+    }
     states = {layer.plan.name: _rest(samples, layer.plan.size) for layer in group}
     for layer in group:
         name, size = layer.plan.name, layer.plan.size
@@ -309,7 +165,7 @@ def _advance(tape: _Tape, group: Sequence[Layer], keep: Mapping[str, bool]) -> N
 def _arriving(tape: _Tape, layer: Layer, entrances: Sequence[Entrance]) -> list[NDArray[np.int64]]:
     """Counts that reach each ring buffer from known rasters and biases, [sample, step, neuron], by receptor."""
     samples, steps = next(iter(tape.rasters.values())).shape[:2]
-    sums = [np.zeros((samples, steps, layer.plan.size), np.int64) for _ in _SIGNS]
+    sums = [np.zeros((samples, steps, layer.plan.size), np.int64) for _ in range(_RECEPTORS)]
     for entrance in entrances:
         raster = delayed(tape.rasters[entrance.pre], entrance.steps)
         rows = raster.reshape(-1, raster.shape[-1])
@@ -321,9 +177,7 @@ def _arriving(tape: _Tape, layer: Layer, entrances: Sequence[Entrance]) -> list[
     return sums
 
 
-def _advance_layer(
-    tape: _Tape, layer: Layer, sums: Sequence[NDArray[np.int64]], state: _State, now: slice
-) -> None:
+def _advance_layer(tape: _Tape, layer: Layer, sums: Sequence[NDArray[np.int64]], state: _State, now: slice) -> None:
     name, c = layer.plan.name, layer.constants
     tape.saturations[name] += sum(int((part > RING_BUFFER_MAX).sum()) for part in sums)
     excitation, inhibition = (np.minimum(part, RING_BUFFER_MAX).astype(np.uint16) for part in sums)

@@ -181,7 +181,7 @@ def choose_scale(plan: SpinnakerPlan, population: PopulationPlan, load: Load) ->
     most = ACCUM_MAX / reach(population, load)
     lsb = common_lsb(plan, population)
     if lsb is None:
-        largest = max(load.exc, load.inh) * MARGIN
+        largest = max(_needed(plan, population, load))
         return _JUST_BELOW * 2.0 ** math.floor(math.log2(most * largest)) / largest if largest else most
     return 2.0 ** math.floor(math.log2(most * lsb)) / lsb
 
@@ -199,12 +199,23 @@ def choose_buffers(plan: SpinnakerPlan, population: PopulationPlan, load: Load) 
     """Sums to tell sPyNNaker of: the largest seen with a margin, widened to the worst case while that costs no bit."""
     lsb, scale = common_lsb(plan, population), population.scale
     expected = []
-    for seen, worst in zip((load.exc, load.inh), worst_sums(plan, population), strict=True):
-        wanted = seen * scale * MARGIN
+    for needed, worst in zip(_needed(plan, population, load), worst_sums(plan, population), strict=True):
         exact = 0.0 if lsb is None else _JUST_BELOW * lsb * scale * 2.0 ** (WEIGHT_BITS - 1)
-        expected.append(max(wanted, min(worst * scale, exact)))
+        expected.append(max(needed * scale, min(worst * scale, exact)))
     shifts = ring_buffer_shift(expected[0]), ring_buffer_shift(expected[1])
     return RingBuffers(expected=(expected[0], expected[1]), shifts=shifts)
+
+
+def _needed(plan: SpinnakerPlan, population: PopulationPlan, load: Load) -> tuple[float, float]:
+    """Sums that each ring buffer must hold: the largest seen, with a margin, and every single weight."""
+    exc, inh = (largest_weight(plan, population, sign) for sign in (1.0, -1.0))
+    return max(load.exc * MARGIN, exc), max(load.inh * MARGIN, inh)
+
+
+def largest_weight(plan: SpinnakerPlan, population: PopulationPlan, sign: float) -> float:
+    """Largest weight (or bias) of one sign into a layer, 0 where there is none."""
+    values = [e.connection.weight.real for e in plan.into(population.name)] + [b.values for b in population.biases]
+    return max((float((sign * v).max(initial=0.0)) for v in values), default=0.0)
 
 
 def common_lsb(plan: SpinnakerPlan, population: PopulationPlan) -> float | None:
