@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro import __version__
-from lightning_neuro.checkpoint import NetworkRecord
+from lightning_neuro.checkpoint import NetworkRecord, nir_to_plain
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.spinnaker.other_weights import TOPOLOGY_METADATA, structure_of
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
 from lightning_neuro.targets.spinnaker.script import TEMPLATES, bias_key, render_script
 
@@ -37,9 +38,9 @@ def write_artefact(plan: SpinnakerPlan, folder: Path, vectors: TestVectors, reco
     np.savez_compressed(folder / WEIGHTS, **weight_arrays(plan))
     np.savez_compressed(folder / TESTSET, **testset_arrays(plan, vectors))
     (folder / SETTINGS).write_text(TEMPLATES.get_template("spynnaker.cfg.j2").render())
-    (folder / MANIFEST).write_text(json.dumps(manifest(plan), indent=1) + "\n")
+    (folder / MANIFEST).write_text(json.dumps(manifest(plan, record), indent=1) + "\n")
     if record is not None:
-        _write_nir(record, folder)
+        write_nir(record, folder)
 
 
 def title_of(plan: SpinnakerPlan) -> str:
@@ -73,8 +74,8 @@ def testset_arrays(plan: SpinnakerPlan, vectors: TestVectors) -> dict[str, NDArr
 testset_arrays.__test__ = False  # type: ignore[attr-defined]  # not a pytest function
 
 
-def manifest(plan: SpinnakerPlan) -> dict[str, object]:
-    """Plain values about how the script was made."""
+def manifest(plan: SpinnakerPlan, record: NetworkRecord | None) -> dict[str, object]:
+    """Plain values about how the script was made, and what another checkpoint has to agree with."""
     return {
         "written_by": f"lightning_neuro {__version__}",
         "versions": {name: _version(name) for name in ("numpy", "PyNN", "nest-simulator", "sPyNNaker")},
@@ -95,7 +96,17 @@ def manifest(plan: SpinnakerPlan) -> dict[str, object]:
             }
             for p in plan.populations
         },
+        "projections": {
+            p.label: {"name": p.name, "pre": p.pre, "post": p.post, "delay_steps": p.steps} for p in plan.projections
+        },
+        "topology": {} if record is None else topology(record),
     }
+
+
+def topology(record: NetworkRecord) -> dict[str, object]:
+    """What has to be the same in another checkpoint for its weights to fit the script."""
+    said = record.metadata.to_dict()
+    return {"network": structure_of(nir_to_plain(record.graph)), **{key: said[key] for key in TOPOLOGY_METADATA}}
 
 
 def _version(package: str) -> str | None:
@@ -105,7 +116,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _write_nir(record: NetworkRecord, folder: Path) -> None:
+def write_nir(record: NetworkRecord, folder: Path) -> None:
+    """The network as NIR, and beside it what SpiNNaker2's importer has to be told since NIR cannot say it."""
     nodes, edges = record.graph.nodes, record.graph.edges
     graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=record.metadata.to_dict(), type_check=False)
     write_graph(folder / "network.nir", graph)
+    resets = {name: f"{reset.kind.value}, delay {reset.delay}" for name, reset in record.metadata.resets.items()}
+    beside = {
+        "reset": resets,
+        "integrator": "forward",
+        "dt_s": record.metadata.dt_s,
+        "conn_delay": 1,
+        "readout": record.metadata.readout.value,
+        "steps": record.metadata.steps,
+    }
+    (folder / "network.json").write_text(json.dumps(beside, indent=1) + "\n")

@@ -91,6 +91,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         layers=_blocks(plan),
         cells=taken_over("cells.py"),
         synapses=taken_over("synapses.py"),
+        other_weights=taken_over("other_weights.py"),
     )
 
 
