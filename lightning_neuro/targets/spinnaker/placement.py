@@ -1,4 +1,4 @@
-"""A picture of the board: which cores of which chips run which population."""
+"""A picture of the board: which cores of which chips run which layer."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_NAMED = 14
 
 
 def placement_plot(image: BoardImage) -> Plot:
-    """Draw the chips of the machine and the cores that run the network, in the colour of their population.
+    """Draw the chips of the machine and the cores that run the network, in the colour of their layer.
 
     Args:
         image: the placed network.
     """
-    colours = population_colours(tuple(image.populations))
+    colours = layer_colours(image.layers)
     width, height = (max(axis) + 1 for axis in zip(*image.chip_places, strict=True))
     figure = make_figure(11.6, min(12.0, 1.2 + 5.4 * height / max(width, 8)))
     whole, part = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1, 1.35)})
@@ -36,8 +36,8 @@ def placement_plot(image: BoardImage) -> Plot:
     return finish(figure, "Placement on the machine", caption)
 
 
-def population_colours(names: tuple[str, ...]) -> Mapping[str, str]:
-    """A colour for each population, in the order of the network."""
+def layer_colours(names: tuple[str, ...]) -> Mapping[str, str]:
+    """A colour for each layer, in the order of the network."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -50,7 +50,7 @@ def _draw_board(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> No
     for x, y in image.chip_places:
         _square(axes, x - 0.42, y - 0.42, 0.84, 0.84, "white", QUIET)
     for chip in dict.fromkeys(core.chip for core in image.cores):
-        names = list(dict.fromkeys(c.population for c in image.cores if c.chip == chip))
+        names = list(dict.fromkeys(c.layer for c in image.cores if c.chip == chip))
         for index, name in enumerate(names):
             strip = 0.84 / len(names)
             _square(axes, chip[0] - 0.42 + index * strip, chip[1] - 0.42, strip, 0.84, colours[name], "none")
@@ -68,7 +68,7 @@ def _draw_used(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> Non
     rows = -(-len(used) // columns)
     for index, chip in enumerate(used):
         left, top = (index % columns) * (_COLUMNS + 1), -(index // columns) * (CORES // _COLUMNS + 1.6)
-        running = {core.core: core.population for core in image.cores if core.chip == chip}
+        running = {core.core: core.layer for core in image.cores if core.chip == chip}
         for core in range(CORES):
             face = colours[running[core]] if core in running else PALE
             _square(axes, left + core % _COLUMNS, top - core // _COLUMNS, 0.9, 0.9, face, "none")
@@ -82,15 +82,20 @@ def _draw_used(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> Non
 def _legend(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
-    counts = {name: sum(core.population == name for core in image.cores) for name in colours}
-    entries = [
-        Patch(color=colours[name], label=f"{name}: {image.populations[name].size} neurons, {count} core(s)")
-        for name, count in counts.items()
-    ]
+    entries = []
+    for name, colour in colours.items():
+        neurons = sum(population.size for population in image.populations.values() if population.layer == name)
+        cores = sum(core.layer == name for core in image.cores)
+        words = f"{_counted(neurons, 'neuron')}, {_counted(cores, 'core')}"
+        entries.append(Patch(color=colour, label=f"{name}: {words}"))
     left_out = len(entries) - _MOST_NAMED
     entries = entries[:_MOST_NAMED] + ([Patch(color="white", label=f"and {left_out} more")] if left_out > 0 else [])
     entries.append(Patch(color=PALE, label="not used by the network"))
     axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02))
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _square(axes: Axes, x: float, y: float, width: float, height: float, face: str, edge: str) -> None:

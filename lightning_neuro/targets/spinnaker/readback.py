@@ -13,6 +13,7 @@ the rows, ``local_only/local_only_convolution.py`` and ``connectors/convolution_
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class PlacedPopulation:
     """One population as sPyNNaker has it.
 
     Args:
-        name: label of the script.
+        name: label of the script; ``layer[channel]`` for one of a layer's maps.
         size: neurons.
         shape: neurons along each axis, width first; one number for a list of neurons.
         shifts: ring-buffer shift of the excitatory and the inhibitory receptor; empty for sources of spikes.
@@ -39,6 +40,11 @@ class PlacedPopulation:
     size: int
     shape: tuple[int, ...]
     shifts: tuple[int, ...]
+
+    @property
+    def layer(self) -> str:
+        """Layer of the network."""
+        return layer_of(self.name)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,6 +75,21 @@ class PlacedCore:
     late: NDArray[np.int64]
     regions: Mapping[str, Words]
 
+    @property
+    def layer(self) -> str:
+        """Layer of the network."""
+        return layer_of(self.population)[0]
+
+
+def layer_of(label: str) -> tuple[str, int]:
+    """Layer and channel of a population of the script.
+
+    >>> layer_of("conv[3]"), layer_of("output")
+    (('conv', 3), ('output', 0))
+    """
+    found = re.fullmatch(r"(.*)\[(\d+)\]", label)
+    return (found[1], int(found[2])) if found else (label, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BoardImage:
@@ -96,6 +117,11 @@ class BoardImage:
     routing_entries_most: int
     missing_binaries: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers in the order of the script, sources of spikes included."""
+        return tuple(dict.fromkeys(p.layer for p in self.populations.values()))
 
     @property
     def used_chips(self) -> int:
@@ -168,15 +194,22 @@ def _core(entry: Mapping[str, Any], index: int, arrays: Mapping[str, NDArray[Any
 
 
 def synapses(image: BoardImage) -> dict[tuple[str, str], Synapses]:
-    """All synapses that the machine would have, by names of the two populations."""
+    """All synapses that the machine would have, by names of the two layers; neurons are those of the layer."""
     found: dict[tuple[str, str], list[NDArray[np.int64]]] = {}
     for post in image.cores:
         reader = _kernels_of if "LOCAL_ONLY_PARAMS" in post.regions else _rows_of
         for pre in image.cores:
             if pre.key is not None:
-                found.setdefault((pre.population, post.population), []).append(reader(pre, post, image))
+                columns = reader(pre, post, image)
+                columns[:2] += [[_first(core.population, image)] for core in (pre, post)]
+                found.setdefault((pre.layer, post.layer), []).append(columns)
     joined = {pair: np.concatenate(parts, axis=1) for pair, parts in found.items()}
     return {pair: _sorted(columns) for pair, columns in joined.items() if columns.shape[1]}
+
+
+def _first(population: str, image: BoardImage) -> int:
+    """Number of a population's first neuron in its layer: maps of a layer have the same size."""
+    return layer_of(population)[1] * image.populations[population].size
 
 
 def _sorted(columns: NDArray[np.int64]) -> Synapses:

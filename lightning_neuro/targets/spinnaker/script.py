@@ -84,6 +84,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         lead=LEAD_STEPS,
         drain=longest_delay(plan) + longest_refractory(plan) + DRAIN_MARGIN,
         gap=gap_steps(plan),
+        latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
         longest_delay=longest_delay(plan),
         tolerance=MEMBRANE_TOLERANCE,
@@ -105,6 +106,15 @@ def taken_over(name: str) -> str:
     """A module's text from its first heading on."""
     text = (files("lightning_neuro.targets.spinnaker") / name).read_text()
     return text[text.index(MARK) :].strip()
+
+
+def latest(plan: SpinnakerPlan) -> dict[str, int]:
+    """Steps by which the last layer is behind the input, by backend."""
+    return {
+        backend.value: max((p.shift[backend] for p in plan.populations), default=0)
+        for backend in Backend
+        if plan.runs_on(backend)
+    }
 
 
 def longest_delay(plan: SpinnakerPlan) -> int:

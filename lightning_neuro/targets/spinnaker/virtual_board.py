@@ -160,7 +160,7 @@ def mapping_problems(image: BoardImage, expected: BoardExpectation) -> list[str]
         problems.append(f"the machine grew to {image.boards} boards, target.boards allows {expected.boards}")
     if image.routing_entries_most > ROUTER_ENTRIES:
         problems.append(f"{image.routing_entries_most} routing entries on a chip that holds {ROUTER_ENTRIES}")
-    cores = {name: sum(c.population == name for c in image.cores) for name in expected.most_spikes}
+    cores = {name: sum(core.layer == name for core in image.cores) for name in expected.most_spikes}
     for name, spikes in expected.most_spikes.items():
         if spikes > TOGETHER * max(1, cores[name]):
             problems.append(
@@ -171,11 +171,13 @@ def mapping_problems(image: BoardImage, expected: BoardExpectation) -> list[str]
 
 def shift_differences(image: BoardImage, expected: Mapping[str, tuple[int, int]]) -> list[str]:
     """Populations whose weights have another unit on the board than in the emulator."""
-    found = {name: population.shifts for name, population in image.populations.items() if population.shifts}
-    problems = [f"{name} is not on the board" for name in expected.keys() - found.keys()]
-    for name, shifts in expected.items():
-        if name in found and tuple(found[name]) != tuple(shifts):
-            problems.append(f"{name}: shifts {list(found[name])} on the board, {list(shifts)} in the emulator")
+    found = [population for population in image.populations.values() if population.shifts]
+    problems = [f"{name} is not on the board" for name in sorted(expected.keys() - {p.layer for p in found})]
+    for population in found:
+        shifts = expected.get(population.layer)
+        if population.shifts != shifts:
+            wanted = "not in the plan" if shifts is None else f"{list(shifts)} in the emulator"
+            problems.append(f"{population.name}: shifts {list(population.shifts)} on the board, {wanted}")
     return problems
 
 
@@ -265,21 +267,12 @@ def summary(image: BoardImage) -> str:
 
 
 def _shifts(image: BoardImage) -> str:
-    parts = (f"{p.name} {'/'.join(map(str, p.shifts))}" for p in image.populations.values() if p.shifts)
-    return ", ".join(parts)
+    by_layer = {p.layer: "/".join(map(str, p.shifts)) for p in image.populations.values() if p.shifts}
+    return ", ".join(f"{layer} {shifts}" for layer, shifts in by_layer.items())
 
 
 def board_resources(image: BoardImage) -> dict[str, object]:
     """Numbers for the report."""
-    by_population = {
-        name: {
-            "neurons": population.size,
-            "cores": sum(core.population == name for core in image.cores),
-            "sdram_bytes": sum(core.sdram for core in image.cores if core.population == name),
-            **({"ring_buffer_shifts": list(population.shifts)} if population.shifts else {}),
-        }
-        for name, population in image.populations.items()
-    }
     return {
         "spynnaker": image.version,
         "application_cores": len(image.cores),
@@ -287,6 +280,18 @@ def board_resources(image: BoardImage) -> dict[str, object]:
         "boards": image.boards,
         "sdram_bytes": image.sdram,
         "routing_entries": image.routing_entries,
-        "populations": by_population,
+        "layers": {name: _layer_resources(image, name) for name in image.layers},
         **({"spynnaker_warnings": list(image.warnings)} if image.warnings else {}),
+    }
+
+
+def _layer_resources(image: BoardImage, name: str) -> dict[str, object]:
+    populations = [p for p in image.populations.values() if p.layer == name]
+    cores = [core for core in image.cores if core.layer == name]
+    shifts = populations[0].shifts
+    return {
+        "neurons": sum(p.size for p in populations),
+        "cores": len(cores),
+        "sdram_bytes": sum(core.sdram for core in cores),
+        **({"ring_buffer_shifts": list(shifts)} if shifts else {}),
     }
