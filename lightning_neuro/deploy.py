@@ -112,7 +112,7 @@ def deploy(
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
         )
         report = strict(report) if verify.strict else report
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors)
+        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=found.plots)
     return report, place
 
 

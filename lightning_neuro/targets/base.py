@@ -15,7 +15,7 @@ from lightning_neuro.errors import Violation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import QuantizeSpec
-from lightning_neuro.report import Check
+from lightning_neuro.report import Check, Plot
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -87,6 +87,7 @@ class Verification:
         assumptions: sentences for the report.
         seconds: wall time by activity.
         accuracy: how often the artefact itself was right; None when it did not run or no label is known.
+        plots: the target's own pictures for the page.
     """
 
     checks: tuple[Check, ...]
@@ -94,6 +95,7 @@ class Verification:
     assumptions: tuple[str, ...]
     seconds: Mapping[str, float]
     accuracy: Share | None
+    plots: tuple[Plot, ...] = ()
 
 
 class Target(Protocol):

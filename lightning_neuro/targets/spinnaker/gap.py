@@ -8,6 +8,7 @@ import numpy as np
 
 from lightning_neuro.graph.connections import drive_of, input_size
 from lightning_neuro.targets.spinnaker.plan import PopulationPlan, SpinnakerPlan
+from lightning_neuro.targets.spinnaker.timing import Backend
 
 LEAD_STEPS = 4
 """Silent steps before a sample: a simulator has to deliver a bias that begins a few steps before its layer does."""
@@ -76,3 +77,9 @@ def _steps_until(reach: float, decay: float, bound: float) -> float:
     for _ in range(64):
         k = max(0.0, (math.log(reach / bound) + math.log1p(k)) / -math.log(decay))
     return math.ceil(k) + 1.0
+
+
+def period_overhead(plan: SpinnakerPlan) -> int:
+    """Steps of a sample on the machine beyond its own: the lead, the layers' shift, and the silence after it."""
+    latest = max(p.shift[Backend.SPINNAKER] for p in plan.populations)
+    return LEAD_STEPS + latest + (gap_steps(plan) or 0)

@@ -11,17 +11,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ToolError
 from lightning_neuro.graph.golden import Recording
-from lightning_neuro.report import Check, Outcome
-from lightning_neuro.targets.base import Job, Share
+from lightning_neuro.report import Check, Outcome, Plot
+from lightning_neuro.targets.base import Job, Progress, Share
 from lightning_neuro.targets.spinnaker import nest
 from lightning_neuro.targets.spinnaker.artefact import TESTSET, WEIGHTS
+from lightning_neuro.targets.spinnaker.emulation import EMULATOR, prove_emulated
+from lightning_neuro.targets.spinnaker.energy import Activity, energy_per_inference
+from lightning_neuro.targets.spinnaker.expectation import expect_board
+from lightning_neuro.targets.spinnaker.gap import period_overhead
+from lightning_neuro.targets.spinnaker.placement import placement_plot
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
 from lightning_neuro.targets.spinnaker.reference import run_reference
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan
 from lightning_neuro.targets.spinnaker.script import MEMBRANE_TOLERANCE
 from lightning_neuro.targets.spinnaker.timing import Backend
+from lightning_neuro.targets.spinnaker.virtual_board import VIRTUAL_BOARD, board_resources, prove_on_virtual_board
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,11 +39,13 @@ class Proof:
         checks: outcomes.
         resources: numbers for the report.
         share: how often the artefact was right; None when it was not run for that.
+        plots: pictures for the report.
     """
 
     checks: tuple[Check, ...]
     resources: Mapping[str, object] = field(default_factory=dict)
     share: Share | None = None
+    plots: tuple[Plot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,14 +57,18 @@ class Subject:
         scaled: its plan, factors and shifts included.
         artefact: folder.
         boards: most boards of 48 chips.
+        points: largest difference of accuracies that the machine's arithmetic may make, in percentage points.
         timeout_s: most seconds of one run of a simulator.
+        progress: called with what is going on, steps done and steps in all.
     """
 
     job: Job
     scaled: ScaledPlan
     artefact: Path
     boards: int
+    points: float
     timeout_s: float
+    progress: Progress
 
     @property
     def plan(self) -> SpinnakerPlan:
@@ -155,7 +168,66 @@ def _too_late(plan: SpinnakerPlan) -> str:
     )
 
 
+# -- 3. the machine's arithmetic -----------------------------------------------------------------------------------
+
+
+def prove_emulator(subject: Subject) -> Proof:
+    """All recorded samples in SpiNNaker's fixed-point numbers, compared with the network in float64."""
+    inputs = evaluation_set(subject.job)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        subject.progress("emulating SpiNNaker's arithmetic", done, len(inputs))
+
+    run = prove_emulated(subject.scaled, subject.job.graph, inputs, tolerance=subject.points, progress=advance)
+    return Proof(checks=(run.check,), resources=run.resources, share=run.share)
+
+
+def evaluation_set(job: Job) -> SpikeSet:
+    """All samples that the file holds, or those of the proof where it holds none."""
+    stored = job.record.evaluation if job.record is not None else None
+    if stored is not None and len(stored):
+        return stored
+    return SpikeSet(spikes=job.vectors.spikes, labels=job.vectors.labels)
+
+
+# -- 4. a virtual board --------------------------------------------------------------------------------------------
+
+
+def prove_board(subject: Subject) -> Proof:
+    """sPyNNaker maps ``network.py`` on a virtual board; what would be loaded is compared with the plan."""
+    vectors, plan = subject.job.vectors, subject.plan
+    expected = expect_board(subject.scaled, vectors.spikes, subject.boards)
+    run = prove_on_virtual_board(subject.artefact, expected, subject.timeout_s)
+    if run.image is None:
+        return Proof(checks=run.checks)
+    spikes = float(sum(raster.sum(dtype=np.int64) for raster in (vectors.spikes, *vectors.expected.spikes.values())))
+    steps = vectors.spikes.shape[1]
+    sources = sum(max(0, steps - bias.onset) for p in plan.populations for bias in p.biases)
+    activity = Activity(
+        steps=steps + period_overhead(plan),
+        spikes=spikes / len(vectors.spikes) + sources,
+        chips_per_spike=float(run.image.used_chips),
+    )
+    energy = energy_per_inference(
+        activity,
+        cores=len(run.image.cores),
+        chips=run.image.used_chips,
+        boards=run.image.boards,
+        timestep_ms=plan.timestep_ms,
+    )
+    return Proof(
+        checks=run.checks,
+        resources={**board_resources(run.image), "energy_per_inference": energy},
+        plots=(placement_plot(run.image),),
+    )
+
+
 PROOFS: Sequence[tuple[str, str, Callable[[Subject], Proof]]] = (
     (REFERENCE, "the artefact's arrays in float64", prove_reference),
     (NEST, "NEST: running network.py", prove_nest),
+    (EMULATOR, "SpiNNaker's arithmetic", prove_emulator),
+    (VIRTUAL_BOARD, "sPyNNaker: mapping on a virtual board", prove_board),
 )
