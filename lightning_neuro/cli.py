@@ -24,13 +24,14 @@ USAGE = """\
 Write a trained network for hardware and prove it:  deploy PATH target=NAME [key=value ...]
 
   PATH            a checkpoint (.ckpt) or a NIR file (.nir)
-  target=         fpga
+  target=         fpga or spinnaker
   out=            folder of the artefact; default <folder of PATH>/deploy/<target>
   dt=             step in seconds, for a .nir file without metadata
   reset=          zero or subtract, for a .nir file without metadata; NIR itself only knows zero
   quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8
   target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer
-  verify.samples=20       inputs run through the artefact
+  target.boards=1         most boards (spinnaker)
+  verify.samples=20       inputs run through the artefact; default fpga 20, spinnaker 50
   verify.strict=true      a check that could not run counts as failed
 
 Exit code: 0 written and every check that ran passed, 1 a check failed, 2 refused.
@@ -93,7 +94,7 @@ def _check_plain(cfg: DictConfig) -> None:
         )
     rules: dict[str, tuple[Callable[[object], bool], str]] = {
         "dt": (lambda v: v is None or (_number(v) and float(v) > 0), "dt=1e-3"),  # type: ignore[arg-type]
-        "verify.samples": (lambda v: isinstance(v, int) and not isinstance(v, bool), "verify.samples=20"),
+        "verify.samples": (lambda v: v is None or type(v) is int, "verify.samples=20"),
         "verify.strict": (lambda v: isinstance(v, bool), "verify.strict=true"),
         "out": (lambda v: v is None or isinstance(v, str), "out=FOLDER"),
     }

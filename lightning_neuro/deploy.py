@@ -37,11 +37,11 @@ class VerifyRequest:
     """How much to prove.
 
     Args:
-        samples: inputs to run through the artefact.
+        samples: inputs to run through the artefact; None is the target's own number.
         strict: a check that could not run counts as failed.
     """
 
-    samples: int
+    samples: int | None
     strict: bool
 
 
@@ -88,14 +88,17 @@ def deploy(
     violations = target.check(graph)
     if violations:
         raise ConstraintError(target.name, violations)
-    inputs, data_notes = test_inputs(record, source_graph, verify.samples)
+    samples = target.default_samples if verify.samples is None else verify.samples
+    inputs, data_notes = test_inputs(record, source_graph, samples)
     vectors = _vectors(graph, inputs, target.arithmetic)
     job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(source_graph, graph, record, progress))
+        accuracies, seconds["accuracy"] = _timed(
+            lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
+        )
         cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies)
         found = target.verify(job, folder, progress)
         report = Report(
@@ -109,8 +112,8 @@ def deploy(
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
         )
         report = strict(report) if verify.strict else report
-        pictures = () if cost is None else (cost.plot,)
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more_plots=pictures)
+        pictures = found.plots if cost is None else (cost.plot, *found.plots)
+        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
     return report, place
 
 
@@ -190,7 +193,13 @@ def _same_integers(graph: HardwareGraph, spec: QuantizeSpec, stored: QuantizeSpe
     return graph.time is TimeBase.CONTINUOUS and spec.weight_bits == stored.weight_bits
 
 
-def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress) -> Accuracy:
+def _accuracies(
+    real_graph: HardwareGraph,
+    graph: HardwareGraph,
+    record: NetworkRecord,
+    arithmetic: golden.Arithmetic,
+    progress: Progress,
+) -> Accuracy:
     inputs = record.evaluation
     if inputs is None:
         return Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)
@@ -204,7 +213,7 @@ def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: Network
 
     return Accuracy(
         float_=accuracy(real_graph, inputs, _unrounded(real_graph), advance),
-        quantized=accuracy(graph, inputs, "fixed" if graph.time is TimeBase.STEPPED else "event", advance),
+        quantized=accuracy(graph, inputs, arithmetic, advance),
         artefact=None,
         samples=len(inputs),
         artefact_samples=0,

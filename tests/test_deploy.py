@@ -34,6 +34,7 @@ class FileTarget:
     arithmetic: str = "fixed"
     default_spec: QuantizeSpec = DEFAULT_SPEC
     discretisation: Discretisation | None = None
+    default_samples: int = 20
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         return self.violations

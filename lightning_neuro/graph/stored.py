@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, Population
 from lightning_neuro.graph.quantize import Formats, QuantizeSpec, quantize
 
 
@@ -24,17 +24,21 @@ class StoredQuantization:
         spec: widths that were asked for.
         formats: of every population, by name.
         weights: raw integer weights by projection name, [post, pre]; empty where only formats are kept (NIR).
+        constants: float64 constants of every population by name and kind (``neuron_constants``), for programs that
+            run the integers without lowering the network themselves; empty where only formats are kept.
     """
 
     spec: QuantizeSpec
     formats: Mapping[str, Formats]
     weights: Mapping[str, NDArray[np.int64]]
+    constants: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
     @staticmethod
     def of(graph: HardwareGraph, spec: QuantizeSpec, formats: Mapping[str, Formats]) -> StoredQuantization:
         """Take the integers from a quantised graph."""
         weights = {p.name: p.connection.weight.integers() for p in graph.projections}
-        return StoredQuantization(spec=spec, formats=formats, weights=weights)
+        constants = {p.name: neuron_constants(p) for p in graph.populations}
+        return StoredQuantization(spec=spec, formats=formats, weights=weights, constants=constants)
 
     def apply(self, graph: HardwareGraph) -> HardwareGraph:
         """Quantise a float graph with the stored formats.
@@ -62,11 +66,16 @@ class StoredQuantization:
                 name: torch.from_numpy(raw.astype(np.int8 if self.spec.weight_bits <= 8 else np.int32))
                 for name, raw in self.weights.items()
             },
+            "constants": {
+                name: {key: torch.from_numpy(np.array(values)) for key, values in table.items()}
+                for name, table in self.constants.items()
+            },
         }
 
     def to_json(self) -> str:
         """Widths and scales without the integers, for NIR metadata: the float weights beside it round to the same."""
-        return json.dumps({name: value for name, value in self.to_plain().items() if name != "weights"})
+        kept = {name: value for name, value in self.to_plain().items() if name not in ("weights", "constants")}
+        return json.dumps(kept)
 
     @staticmethod
     def from_json(text: str) -> StoredQuantization:
@@ -87,4 +96,23 @@ class StoredQuantization:
             for name, (weight_lsb, *state_lsb) in values["lsb"].items()
         }
         weights = {name: raw.numpy().astype(np.int64) for name, raw in values["weights"].items()}
-        return StoredQuantization(spec=spec, formats=formats, weights=weights)
+        constants = {
+            name: {key: tensor.numpy() for key, tensor in table.items()}
+            for name, table in values.get("constants", {}).items()  # not in files of earlier versions
+        }
+        return StoredQuantization(spec=spec, formats=formats, weights=weights, constants=constants)
+
+
+def neuron_constants(population: Population) -> dict[str, NDArray[np.float64]]:
+    """Constants of a population per neuron: decays, threshold, reset potential, and its biases by their first step."""
+    neuron = population.neuron
+    if isinstance(neuron, FirstSpike):
+        return {}
+    found = {
+        "decay_mem": neuron.leak_mem.beta,
+        "threshold": neuron.threshold.real,
+        "v_reset": neuron.v_reset.real,
+        "bias": population.bias.real,
+        **{f"bias_from_{late.onset}": late.values.real for late in population.late_biases},
+    }
+    return {**found, "decay_syn": neuron.leak_syn.beta} if isinstance(neuron, CubaLif) else found

@@ -38,7 +38,7 @@ def spike_raster(
     """
     sizes = [raster.shape[1] for raster in rasters.values()]
     heights = [max(0.6, min(1.9, 0.015 * size)) for size in sizes]
-    figure = _figure(2 * _WIDTH, 1.0 + sum(heights))
+    figure = make_figure(2 * _WIDTH, 1.0 + sum(heights))
     grid = figure.add_gridspec(len(rasters), 2, height_ratios=heights, width_ratios=(3, 1))
     for row, (name, raster) in enumerate(rasters.items()):
         axes = figure.add_subplot(grid[row, 0])
@@ -50,7 +50,7 @@ def spike_raster(
     winner = int(np.argmax(scores))
     told = "" if label is None else f", the label says {label}"
     caption = f"Every mark is a spike of one neuron at one step. The read-out answers {winner}{told}."
-    return _finish(figure, "One sample, from input spikes to answer", caption)
+    return finish(figure, "One sample, from input spikes to answer", caption)
 
 
 def membrane_traces(
@@ -69,7 +69,7 @@ def membrane_traces(
         population: name of the population.
         unit: unit of the membrane, e.g. ``"LSB"`` for raw integers.
     """
-    figure = _figure(_WIDTH, 3.4)
+    figure = make_figure(_WIDTH, 3.4)
     axes = figure.add_subplot()
     busiest = np.argsort(-np.abs(membrane).max(axis=0), kind="stable")[:_MOST_TRACES]
     steps = np.arange(len(membrane))
@@ -87,7 +87,7 @@ def membrane_traces(
     left_out = membrane.shape[1] - len(busiest)
     others = f" The {left_out} quieter neurons are left out." if left_out > 0 else ""
     caption = f"Membranes of {population} after the reset of each step; triangles mark spikes.{others}"
-    return _finish(figure, "Output membranes", caption)
+    return finish(figure, "Output membranes", caption)
 
 
 def weight_histograms(
@@ -104,12 +104,12 @@ def weight_histograms(
     """
     if trained.keys() != rounded.keys():
         raise ValueError(f"trained layers {sorted(trained)} are not the rounded layers {sorted(rounded)}")
-    figure = _figure(_WIDTH, 0.6 + 1.7 * len(trained))
+    figure = make_figure(_WIDTH, 0.6 + 1.7 * len(trained))
     panels = np.atleast_1d(figure.subplots(len(trained), 1))
     for axes, (name, weights) in zip(panels, trained.items(), strict=True):
         _draw_weights(axes, name, np.ravel(weights), np.ravel(rounded[name]))
     panels[-1].set_xlabel("weight")
-    return _finish(
+    return finish(
         figure, "Weights before and after rounding",
         "Grey: trained weights. Blue: the values the hardware holds and how often each is used.",
     )  # fmt: skip
@@ -121,7 +121,7 @@ def activity(rates: Mapping[str, Array]) -> Plot:
     Args:
         rates: mean spikes per step of every neuron [neuron], between 0 and 1, by population.
     """
-    figure = _figure(_WIDTH, 1.0 + 0.55 * len(rates))
+    figure = make_figure(_WIDTH, 1.0 + 0.55 * len(rates))
     axes = figure.add_subplot()
     means = [100 * float(np.mean(rate)) for rate in rates.values()]
     colours = [COLOURS[row % len(COLOURS)] for row in range(len(rates))]
@@ -136,7 +136,7 @@ def activity(rates: Mapping[str, Array]) -> Plot:
     axes.invert_yaxis()
     axes.set(xlabel="spikes per neuron and step (%)", xlim=(0, max([*means, 1e-3]) * 1.45))
     axes.grid(axis="y", visible=False)
-    return _finish(
+    return finish(
         figure, "Activity",
         "Mean share of neurons that fire in a step. Only spikes cost cycles in event-driven hardware.",
     )  # fmt: skip
@@ -151,7 +151,7 @@ def cycles_histogram(cycles: Array, clock_hz: float) -> Plot:
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(_WIDTH, 2.9)
+    figure = make_figure(_WIDTH, 2.9)
     axes = figure.add_subplot()
     axes.hist(cycles, bins=min(30, max(5, len(cycles) // 2)), color=ACCENT, edgecolor="white", linewidth=0.6)
     median = float(np.median(cycles))
@@ -162,7 +162,7 @@ def cycles_histogram(cycles: Array, clock_hz: float) -> Plot:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     latency = f"{engineering(median / clock_hz, 's')} at {engineering(clock_hz, 'Hz')}"
     caption = f"Measured in simulation, {len(cycles)} samples; median {latency}."
-    return _finish(figure, "Cycles per sample", caption)
+    return finish(figure, "Cycles per sample", caption)
 
 
 def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
@@ -237,14 +237,15 @@ def _colours(count: int) -> list[str]:
     return [to_hex(colormaps["tab10"](index % 10)) for index in range(count)]
 
 
-def _figure(width: float, height: float) -> Figure:
+def make_figure(width: float, height: float) -> Figure:
     """Make a figure without pyplot: no global state, no display."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
 
 
-def _finish(figure: Figure, title: str, caption: str) -> Plot:
+def finish(figure: Figure, title: str, caption: str) -> Plot:
+    """Give the axes of a figure the house's look and write it as PNG."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(QUIET)

@@ -30,7 +30,7 @@ def write_report(
     real_graph: HardwareGraph,
     graph: HardwareGraph,
     vectors: TestVectors,
-    more_plots: tuple[Plot, ...] = (),
+    more: tuple[Plot, ...],
 ) -> None:
     """Write ``report.json`` and ``report.html`` into an artefact's folder.
 
@@ -40,10 +40,10 @@ def write_report(
         real_graph: the network before rounding, for the weight histograms.
         graph: the network of the artefact.
         vectors: inputs and golden recording, for rasters and membranes.
-        more_plots: pictures to add.
+        more: the target's own pictures.
     """
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
-    pictures = (*_network_plots(real_graph, graph, vectors), *more_plots, *_cycle_plots(report.resources))
+    pictures = (*_network_plots(real_graph, graph, vectors), *_cycle_plots(report.resources), *more)
     (folder / "report.html").write_text(to_html(report, plots=pictures), encoding="utf-8")
 
 
@@ -54,6 +54,8 @@ def _network_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: Tes
     output = graph.population(graph.output)
     neuron = output.neuron
     silent = isinstance(neuron, FirstSpike) or neuron.reset.kind is ResetKind.NONE
+    membrane = vectors.expected.membrane[graph.output][sample]
+    integers = np.issubdtype(membrane.dtype, np.integer)
     return (
         plots.spike_raster(
             {
@@ -65,11 +67,11 @@ def _network_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: Tes
             label if label >= 0 else None,
         ),
         plots.membrane_traces(
-            vectors.expected.membrane[graph.output][sample],
+            membrane,
             spikes[graph.output][sample],
-            None if silent else neuron.threshold.integers(),
+            None if silent else neuron.threshold.integers() if integers else neuron.threshold.real,
             graph.output,
-            "LSB",
+            "LSB" if integers else "unit of the weights",
         ),
         plots.weight_histograms(_weights(real_graph), _weights(graph)),
         plots.activity({name: raster.mean(axis=(0, 1)) for name, raster in spikes.items()}),

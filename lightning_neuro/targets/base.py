@@ -16,7 +16,7 @@ from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import QuantizeSpec
-from lightning_neuro.report import Check
+from lightning_neuro.report import Check, Plot
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -88,6 +88,7 @@ class Verification:
         assumptions: sentences for the report.
         seconds: wall time by activity.
         accuracy: how often the artefact itself was right; None when it did not run or no label is known.
+        plots: the target's own pictures for the page.
     """
 
     checks: tuple[Check, ...]
@@ -95,6 +96,7 @@ class Verification:
     assumptions: tuple[str, ...]
     seconds: Mapping[str, float]
     accuracy: Share | None
+    plots: tuple[Plot, ...] = ()
 
 
 class Target(Protocol):
@@ -107,6 +109,8 @@ class Target(Protocol):
     """Widths where neither the file nor the user names any."""
     discretisation: Discretisation | None
     """How it takes networks in continuous time: in which steps, or None as they are (arithmetic ``event``)."""
+    default_samples: int
+    """Inputs run through the artefact where the user names no number."""
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

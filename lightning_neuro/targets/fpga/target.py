@@ -57,6 +57,7 @@ class FpgaTarget:
     default_spec = DEFAULT_SPEC
     # Yin-Yang networks lose 1 point of accuracy at 32 steps in a time constant, 0.4 at 64, 0.1 at 128
     discretisation = Discretisation(decay=Decay.SHIFT, dt_s=None, steps_per_tau=64, relays=True)
+    default_samples = 20
 
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "timeout_s"):

@@ -1,0 +1,296 @@
+"""What SpiNNaker can take: limits as data, and one small named rule per constraint.
+
+The rules need the network alone; what calibration data say about sizes of sums is judged by ``number_rules``. Limits
+of the machine: sPyNNaker 7.4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightning_neuro.errors import Violation
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    HardwareGraph,
+    Lif,
+    Population,
+    ReadoutKind,
+    ResetKind,
+    TimeBase,
+)
+from lightning_neuro.targets.spinnaker.energy import CORES_PER_BOARD, count_cores
+from lightning_neuro.targets.spinnaker.maps import NEURONS_PER_CORE
+from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan, plan_network
+from lightning_neuro.targets.spinnaker.timing import Backend
+
+NEURON_KINDS = (Lif, CubaLif)
+MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
+RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
+DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
+SHORTEST_STEP_MS = 0.1  # below it a core has no time to update its neurons
+LONGEST_STEP_MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Settings of the target that bound a network.
+
+    Args:
+        boards: most boards of 48 chips.
+        timestep_ms: step of the machine in ms; None is the network's own.
+        weight_error: largest root mean square error of the stored weights of a layer, relative to that of the weights.
+    """
+
+    boards: int
+    timestep_ms: float | None
+    weight_error: float
+
+
+def check_graph(graph: HardwareGraph, limits: Limits) -> tuple[Violation, ...]:
+    """Every constraint that a graph breaks.
+
+    Args:
+        graph: quantised or not.
+        limits: settings.
+
+    Returns:
+        All violations. Rules that need a plan run only when neurons, resets and time are right.
+    """
+    found = tuple(violation for rule in STRUCTURE_RULES for violation in rule(graph))
+    found += tuple(_timestep(graph, limits))
+    if found:
+        return found
+    plan = plan_network(graph, limits.timestep_ms)
+    return tuple(violation for rule in PLAN_RULES for violation in rule(plan, limits))
+
+
+# -- structure ---------------------------------------------------------------------------------------------------
+
+
+def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
+    """The machine advances in steps."""
+    if graph.time is not TimeBase.STEPPED:
+        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
+
+
+def populated(graph: HardwareGraph) -> Iterator[Violation]:
+    """At least one layer."""
+    if not graph.populations:
+        yield Violation(
+            where="network",
+            what="layers",
+            needed="0",
+            available="1 or more",
+            remedy="model.layers=[null,128,null]   (train again)",
+        )
+
+
+def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
+    """Events carry no value."""
+    if graph.coding.get("kind") == "direct":
+        yield Violation(
+            where=graph.input.name,
+            what="input",
+            needed="real values (direct coding)",
+            available="spikes",
+            remedy="data.coding.kind=rate   (train again)",
+        )
+
+
+def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
+    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
+    for population in graph.populations:
+        if not isinstance(population.neuron, NEURON_KINDS):
+            yield Violation(
+                where=population.name,
+                what="neuron",
+                needed=type(population.neuron).__name__,
+                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
+                remedy="model=lif   (train again)",
+            )
+
+
+def resets(graph: HardwareGraph) -> Iterator[Violation]:
+    """To v_reset, at once or in the next step: no shipped neuron subtracts its threshold."""
+    for population, neuron in neurons_of(graph):
+        reset = neuron.reset
+        if reset.kind is ResetKind.SUBTRACT:
+            yield Violation(
+                where=population.name,
+                what="reset",
+                needed="subtract",
+                available="zero",
+                remedy="model.reset=zero   (train again; SpiNNaker2 can subtract: lightning-neuro export, network.nir)",
+            )
+        elif reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay != 1):
+            yield Violation(
+                where=population.name,
+                what="reset",
+                needed=f"{reset.kind.value}, delay {reset.delay}",
+                available="zero with delay 0 or 1, clamp with delay 1, none",
+                remedy="model.reset_delay=0   (train again)",
+            )
+
+
+def silent_layers(graph: HardwareGraph) -> Iterator[Violation]:
+    """A layer that never spikes can only be read out, by its membrane."""
+    for population, neuron in neurons_of(graph):
+        read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
+        if neuron.reset.kind is ResetKind.NONE and not read_by_membrane:
+            yield Violation(
+                where=population.name,
+                what="layer without spikes",
+                needed="values of a membrane handed on or counted as spikes",
+                available="as a read-out by membrane",
+                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
+            )
+
+
+def membrane_readout(graph: HardwareGraph) -> Iterator[Violation]:
+    """The machine resets at once; a network that resets in the next step shows another membrane at each spike."""
+    for population, neuron in neurons_of(graph):
+        read = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
+        if read and neuron.reset.kind is not ResetKind.NONE and neuron.reset.delay:
+            yield Violation(
+                where=population.name,
+                what="membrane read-out",
+                needed="membrane before a delayed reset",
+                available="membrane after the reset",
+                remedy="model.readout=spike_count   (or model.reset_delay=0; train again)",
+            )
+
+
+def decays(graph: HardwareGraph) -> Iterator[Violation]:
+    """A membrane keeps 0 to 1 of itself per step, a synaptic current less than 1."""
+    for population, neuron in neurons_of(graph):
+        kept = [("membrane decay", neuron.leak_mem.beta, True)]
+        if isinstance(neuron, CubaLif):
+            kept.append(("synapse decay", neuron.leak_syn.beta, False))
+        for what, values, one_allowed in kept:
+            low, high = float(np.min(values)), float(np.max(values))
+            if not (low >= 0 and (high <= 1 if one_allowed else high < 1)):
+                yield Violation(
+                    where=population.name,
+                    what=what,
+                    needed=f"{low:.4g} to {high:.4g}",
+                    available="0 to 1" + ("" if one_allowed else ", 1 exclusive"),
+                    remedy="model.beta=0.9   (train again)" if one_allowed else "model.tau_syn=5e-3   (train again)",
+                )
+
+
+def rest(graph: HardwareGraph) -> Iterator[Violation]:
+    """A neuron rests at 0 until its layer's first step, so 0 must not be above its threshold."""
+    for population, neuron in neurons_of(graph):
+        lowest = float(np.min(neuron.threshold.real, initial=np.inf))
+        if neuron.reset.kind is not ResetKind.NONE and lowest < 0:
+            yield Violation(
+                where=population.name,
+                what="threshold",
+                needed=f"{lowest:.4g}",
+                available="0 or more: neurons rest at 0 before the first input",
+                remedy="model.threshold=1.0   (train again)",
+            )
+
+
+def neurons_of(graph: HardwareGraph) -> Iterator[tuple[Population, Lif | CubaLif]]:
+    """Populations with a neuron that the rules know."""
+    for population in graph.populations:
+        if isinstance(population.neuron, Lif | CubaLif):
+            yield population, population.neuron
+
+
+STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
+    stepped_time,
+    populated,
+    binary_input,
+    neuron_kind,
+    resets,
+    silent_layers,
+    membrane_readout,
+    decays,
+    rest,
+)
+
+
+def _timestep(graph: HardwareGraph, limits: Limits) -> Iterator[Violation]:
+    """The machine's step is the network's, in whole microseconds."""
+    own = graph.dt_s * 1000.0
+    step = own if limits.timestep_ms is None else limits.timestep_ms
+    if limits.timestep_ms is not None and not np.isclose(step, own, rtol=1e-9):
+        yield Violation(
+            where="target.timestep_ms",
+            what="simulation step",
+            needed=f"{step:g} ms",
+            available=f"{own:g} ms, the step that the network was trained with",
+            remedy="target.timestep_ms=null",
+        )
+    elif not SHORTEST_STEP_MS <= step <= LONGEST_STEP_MS or not np.isclose(step * 1000, round(step * 1000), atol=1e-6):
+        yield Violation(
+            where="network",
+            what="simulation step",
+            needed=f"{step:g} ms",
+            available=f"{SHORTEST_STEP_MS:g} to {LONGEST_STEP_MS:g} ms in whole microseconds",
+            remedy="model.dt=1e-3   (train again; for a .nir file dt=1e-3)",
+        )
+
+
+# -- the plan ----------------------------------------------------------------------------------------------------
+
+
+def loops(plan: SpinnakerPlan, limits: Limits) -> Iterator[Violation]:
+    """A spike needs a step for every projection of a loop."""
+    if not plan.runs_on(Backend.SPINNAKER):
+        yield Violation(
+            where="network",
+            what="delay of a loop",
+            needed="less than a step per projection",
+            available="a step or more for every projection of a loop",
+            remedy="give each projection of the loop a delay of one step   (train again)",
+        )
+
+
+def delays(plan: SpinnakerPlan, limits: Limits) -> Iterator[Violation]:
+    """From one step to what ring buffer and delay extension hold."""
+    if not plan.runs_on(Backend.SPINNAKER):
+        return
+    for projection in plan.projections:
+        steps = projection.delay[Backend.SPINNAKER]
+        most = longest_delay(plan.population(projection.post).size)
+        if not 1 <= steps <= most:
+            yield Violation(
+                where=projection.name,
+                what="delay",
+                needed=f"{steps} steps",
+                available=f"1 to {most} steps into {plan.population(projection.post).size} neurons",
+                remedy=f"a delay of at most {projection.steps - steps + most} steps   (train again)",
+            )
+
+
+def longest_delay(neurons: int) -> int:
+    """Longest delay into a population, in steps: slots of a core's ring buffer, and the stages before it.
+
+    >>> longest_delay(128), longest_delay(300)
+    (576, 288)
+    """
+    neuron_bits = max(0, (min(neurons, NEURONS_PER_CORE) - 1).bit_length())
+    return (1 + DELAY_STAGES) << (RING_BUFFER_BITS - 1 - neuron_bits)
+
+
+def boards(plan: SpinnakerPlan, limits: Limits) -> Iterator[Violation]:
+    """The virtual machine grows without a word; a real one does not."""
+    cores = count_cores(plan)
+    needed = -(-cores // CORES_PER_BOARD)
+    if needed > limits.boards:
+        yield Violation(
+            where="network",
+            what="boards",
+            needed=f"{needed} ({cores} cores)",
+            available=f"{limits.boards} of {CORES_PER_BOARD} cores",
+            remedy=f"target.boards={needed}",
+        )
+
+
+PLAN_RULES: tuple[Callable[[SpinnakerPlan, Limits], Iterator[Violation]], ...] = (loops, delays, boards)

@@ -1,0 +1,169 @@
+"""Which layers SpiNNaker gets as maps: one grid of neurons per channel, joined by sPyNNaker's ``ConvolutionConnector``.
+
+A connector holds the kernel once, in the fast memory of each core, instead of one synapse per position in SDRAM. It
+exists for ``IF_curr_exp`` only, and a layer that one connector feeds can be fed by nothing else. Everything that it
+cannot express becomes a list of synapses, which is exact for every geometry and for delta cells too:
+
+* dilation, padding that differs between the two sides of an axis, one-dimensional windows;
+* a stride that leaves a remainder: the connector reckons ``(n - k + 1 + 2 p) // s`` places, torch one more or less;
+* pooling whose windows overlap, are padded, or leave a rest: the connector divides coordinates by the stride and
+  lets the rest in;
+* maps that no rectangle of at most 256 neurons divides evenly: sPyNNaker then numbers the neurons of the cores at the
+  edge wrongly wherever a list of synapses leaves the map (``ApplicationVertex.get_key_ordered_indices`` multiplies
+  by a fraction).
+
+``PoolDenseConnector`` is not used: it needs the layer behind it to have no other input, holds at most 32,767 weights
+per core and pair of maps, and what the program makes of its pooling cannot be seen on the host.
+
+Source: sPyNNaker 7.4.1, ``connectors/convolution_connector.py``, ``connectors/pool_dense_connector.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import Enum
+
+from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled, Window
+from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
+from lightning_neuro.targets.spinnaker.timing import CellKind
+
+NEURONS_PER_CORE = 256
+Tile = tuple[int, int]
+"""Neurons of a map on one core: width, height."""
+
+
+class ConvolutionBy(str, Enum):
+    """How convolutions reach SpiNNaker."""
+
+    AUTO = "auto"
+    CONNECTOR = "connector"
+    LIST = "list"
+
+
+def lay_out(plan: SpinnakerPlan, by: ConvolutionBy) -> SpinnakerPlan:
+    """Give a tile to the input and to every layer that SpiNNaker gets as maps.
+
+    Args:
+        plan: network.
+        by: ``LIST``: none; ``AUTO`` and ``CONNECTOR``: wherever connectors are exact (``CONNECTOR`` is a demand that
+            ``why_no_connector`` reports on).
+    """
+    if by is ConvolutionBy.LIST:
+        return plan
+    tiles = tiles_of(plan)
+    populations = tuple(dataclasses.replace(p, tile=tiles.get(p.name)) for p in plan.populations)
+    return dataclasses.replace(plan, populations=populations, input_tile=tiles.get(plan.input.name))
+
+
+def tiles_of(plan: SpinnakerPlan) -> dict[str, Tile]:
+    """Tiles of all maps by name: layers that connectors can feed, and what feeds them."""
+    fed = {p.name for p in plan.populations if is_convolved(plan, p) and not why_no_connector(plan, p)}
+    while True:
+        sources = {e.pre for name in fed for e in plan.into(name)}
+        # a layer fed by lists may become maps, unless one of those lists is a convolution that no connector can do
+        broken = {
+            name
+            for name in fed
+            for edge in plan.into(name)
+            if edge.pre != plan.input.name and edge.pre not in fed and is_convolved(plan, plan.population(edge.pre))
+        }
+        if not broken:
+            shapes = shapes_of(plan)
+            return {name: tile for name in fed | sources if (tile := even_tile(shapes[name])) is not None}
+        fed -= broken
+
+
+def shapes_of(plan: SpinnakerPlan) -> dict[str, tuple[int, ...]]:
+    """Shapes of the input and of every layer."""
+    return {plan.input.name: plan.input.shape, **{p.name: p.shape for p in plan.populations}}
+
+
+def is_convolved(plan: SpinnakerPlan, population: PopulationPlan) -> bool:
+    """Whether a convolution ends in a layer."""
+    return any(is_convolution(edge.connection) for edge in plan.into(population.name))
+
+
+def is_convolution(connection: Connection) -> bool:
+    """Whether a connection is a convolution, behind pooling or not."""
+    return isinstance(connection.then if isinstance(connection, Pooled) else connection, Convolution)
+
+
+def why_no_connector(plan: SpinnakerPlan, population: PopulationPlan) -> tuple[str, ...]:
+    """Reasons why connectors cannot feed a layer exactly; empty when they can."""
+    reasons = []
+    if population.cell.kind is not CellKind.EXP:
+        reasons.append("connectors exist for current-based neurons only (model.tau_syn=)")
+    shapes = shapes_of(plan)
+    if even_tile(population.shape) is None:
+        reasons.append(f"its {_by(population.shape)} neurons do not divide into equal cores")
+    for edge in plan.into(population.name):
+        reasons.extend(f"{edge.name}: {reason}" for reason in _why_not(edge, shapes))
+    return tuple(reasons)
+
+
+def _why_not(edge: ProjectionPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    connection, pool = edge.connection, None
+    if isinstance(connection, Pooled):
+        connection, pool = connection.then, connection.pool
+    if isinstance(connection, Dense):
+        return ["it is fully connected, and connectors accept no other input beside themselves"]
+    if isinstance(connection, Pooled):
+        return ["a connector knows one pooling, not two in a row"]
+    reasons = [*_window_reasons(connection.window), *(_pool_reasons(pool) if pool is not None else [])]
+    if even_tile(shapes[edge.pre]) is None:
+        reasons.append(f"{edge.pre} ({_by(shapes[edge.pre])}) does not divide into equal cores")
+    return reasons
+
+
+def _window_reasons(window: Window) -> list[str]:
+    if len(window.kernel) != 2:
+        return ["connectors are two-dimensional"]
+    reasons = []
+    if any(d != 1 for d in window.dilation):
+        reasons.append("a connector knows no dilation")
+    if any(before != after for before, after in window.padding):
+        reasons.append("padding differs between the two sides of an axis")
+    elif connector_places(window) != window.positions:
+        reasons.append(f"stride {_by(window.stride)} leaves a remainder that the connector rounds differently")
+    return reasons
+
+
+def connector_places(window: Window) -> tuple[int, ...]:
+    """Places along each axis as ``ConvolutionConnector.get_post_shape`` reckons them."""
+    axes = zip(window.input_shape[1:], window.kernel, window.stride, window.padding, strict=True)
+    return tuple(max(1, (n - k + 1 + 2 * pad[0]) // step) for n, k, step, pad in axes)
+
+
+def _pool_reasons(pool: Window) -> list[str]:
+    plain = pool.kernel == pool.stride and not any(map(any, pool.padding)) and set(pool.dilation) == {1}
+    if not plain:
+        return ["pooling windows overlap, are padded or dilated"]
+    if any(n % k for n, k in zip(pool.input_shape[1:], pool.kernel, strict=True)):
+        return [f"pooling {_by(pool.kernel)} leaves a rest of {_by(pool.input_shape[1:])}, which the connector lets in"]
+    return []
+
+
+def even_tile(shape: tuple[int, ...]) -> Tile | None:
+    """Largest rectangle of at most ``NEURONS_PER_CORE`` neurons that divides a map evenly; None for other shapes.
+
+    A map that would be cut into strips of less than an eighth of a core has none either.
+
+    >>> even_tile((8, 26, 26)), even_tile((1, 8, 8)), even_tile((4, 29, 29)), even_tile((10,))
+    ((13, 13), (8, 8), None, None)
+    """
+    if len(shape) != 3:
+        return None
+    _, height, width = shape
+    parts = [
+        (w * h, min(w, h), w, h)
+        for h in range(1, height + 1)
+        for w in range(1, width + 1)
+        if height % h == 0 and width % w == 0 and w * h <= NEURONS_PER_CORE
+    ]
+    neurons, _, w, h = max(parts)
+    return (w, h) if neurons >= min(NEURONS_PER_CORE // 8, height * width) else None
+
+
+def _by(numbers: tuple[int, ...]) -> str:
+    return " x ".join(map(str, numbers))

@@ -1,0 +1,321 @@
+"""From a graph to what a PyNN script needs: frozen plans of populations, projections and their timing.
+
+A plan is in the network's own units (weights, thresholds, decays per step). ``mapping`` turns it into the
+parameters of PyNN's cells; nothing else does.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.graph.hardware_graph import (
+    Connection,
+    CubaLif,
+    HardwareGraph,
+    Input,
+    Lif,
+    Population,
+    Projection,
+    ReadoutKind,
+    Reset,
+    ResetKind,
+    frozen,
+)
+from lightning_neuro.targets.spinnaker.timing import (
+    EXTRA_LATENCY,
+    Backend,
+    CellKind,
+    Edge,
+    pynn_delay,
+    solve_shifts,
+)
+
+UNTIL_THE_END = -1
+"""Refractory steps of a neuron that is silent after its first spike until the sample ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellPlan:
+    """Neurons of a population, per neuron and step.
+
+    Args:
+        kind: PyNN's neuron.
+        decay_mem: A, ``v <- A v`` per step, shape [n]; 1 means no leak.
+        decay_syn: B, ``i <- B i`` per step, shape [n]; None for delta cells.
+        threshold: spike where v > threshold (strict), shape [n], network units, unscaled.
+        v_reset: membrane after a spike, shape [n], network units, unscaled.
+        refractory_steps: whole steps in which the membrane stays at v_reset after the step of the spike;
+            ``UNTIL_THE_END`` of the sample for neurons that spike once.
+        spiking: False for a read-out, whose threshold cannot be reached and whose membrane is recorded.
+    """
+
+    kind: CellKind
+    decay_mem: NDArray[Any]
+    decay_syn: NDArray[Any] | None
+    threshold: NDArray[Any]
+    v_reset: NDArray[Any]
+    refractory_steps: int
+    spiking: bool
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return len(self.decay_mem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BiasPlan:
+    """A bias as the weights of one neuron that spikes in every step.
+
+    Args:
+        onset: step of the network in which it begins.
+        values: drive per step, shape [n], network units, unscaled.
+    """
+
+    onset: int
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PopulationPlan:
+    """One layer.
+
+    Args:
+        name: name in the graph; unique.
+        label: the same as an identifier of the script; unique.
+        shape: neurons along each axis, channels first; numbered in C order.
+        cell: neurons.
+        biases: always-on sources, by onset.
+        scale: factor on weights, biases, thresholds and reset potentials of this layer on the hardware; changes no
+            spike in exact arithmetic.
+        drive: largest sum of scaled weights that arrives in one step, excitatory and inhibitory, for the hardware's
+            shifts; None leaves them to its own estimate.
+        shift: steps this layer is behind the input, by backend; a backend that cannot run the network is missing.
+        tile: neurons of a core, width and height, where SpiNNaker gets one map per channel; None: one population.
+    """
+
+    name: str
+    label: str
+    shape: tuple[int, ...]
+    cell: CellPlan
+    biases: tuple[BiasPlan, ...]
+    scale: float
+    drive: tuple[float, float] | None
+    shift: Mapping[Backend, int]
+    tile: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.cell.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProjectionPlan:
+    """Synapses from one layer (or the input) to another.
+
+    Args:
+        name: name in the graph; unique.
+        label: the same as an identifier of the script; unique.
+        pre, post: names of layers or of the input.
+        connection: weights and their arrangement, network units, unscaled; ``connection.weight.real``.
+        steps: delay in the network, whole steps.
+        delay: delay in PyNN, whole steps of at least 1, by backend; a backend that cannot run the network is missing.
+    """
+
+    name: str
+    label: str
+    pre: str
+    post: str
+    connection: Connection
+    steps: int
+    delay: Mapping[Backend, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpinnakerPlan:
+    """A network as PyNN has it.
+
+    Args:
+        timestep_ms: length of a step in simulators and on the machine; every decay is per step, so that it changes
+            no spike.
+        steps: steps per sample, None when the file does not say.
+        input: where spikes enter.
+        input_label: its name as an identifier of the script.
+        populations: layers in topological order.
+        projections: synapses.
+        output: name of the layer that is read out.
+        readout: how the class is read.
+        input_tile: as ``PopulationPlan.tile``.
+    """
+
+    timestep_ms: float
+    steps: int | None
+    input: Input
+    input_label: str
+    populations: tuple[PopulationPlan, ...]
+    projections: tuple[ProjectionPlan, ...]
+    output: str
+    readout: ReadoutKind
+    input_tile: tuple[int, int] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Identifiers of the input and the layers by name."""
+        return {self.input.name: self.input_label, **{p.name: p.label for p in self.populations}}
+
+    def population(self, name: str) -> PopulationPlan:
+        """Layer by name."""
+        return next(p for p in self.populations if p.name == name)
+
+    def into(self, name: str) -> tuple[ProjectionPlan, ...]:
+        """Projections that end in a layer."""
+        return tuple(p for p in self.projections if p.post == name)
+
+    def runs_on(self, backend: Backend) -> bool:
+        """Whether a backend is fast enough for every loop of the network."""
+        return all(backend in p.shift for p in self.populations)
+
+
+def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> SpinnakerPlan:
+    """Plan a network.
+
+    Args:
+        graph: stepped graph whose resets the target can take; its real values are used.
+        timestep_ms: step of the machine; None means the network's own dt.
+    """
+    kinds = {p.name: CELL_KINDS[type(p.neuron)] for p in graph.populations}
+    shifts = {backend: _shifts(graph, kinds, backend) for backend in Backend}
+    labels = _labels(graph)
+    return SpinnakerPlan(
+        timestep_ms=graph.dt_s * 1000.0 if timestep_ms is None else timestep_ms,
+        steps=graph.steps,
+        input=graph.input,
+        input_label=labels[graph.input.name],
+        populations=tuple(_population(p, kinds[p.name], labels[p.name], shifts) for p in graph.populations),
+        projections=tuple(_projection(p, labels[p.name], kinds[p.post], shifts) for p in graph.projections),
+        output=graph.output,
+        readout=graph.readout,
+    )
+
+
+CELL_KINDS: Mapping[type, CellKind] = {Lif: CellKind.DELTA, CubaLif: CellKind.EXP}
+"""PyNN's neuron for each kind of neuron."""
+
+
+REFRACTORY_STEPS: Mapping[ResetKind, int] = {
+    ResetKind.NONE: 0,
+    ResetKind.ZERO: 0,  # at once or at the start of the next step: the same spikes
+    ResetKind.CLAMP: 1,  # the whole next step stays at v_reset, its input included
+}
+"""What a reset means for PyNN's refractory period; resets by subtraction exist on no cell."""
+
+
+def _population(
+    population: Population, kind: CellKind, label: str, shifts: Mapping[Backend, Mapping[str, int] | None]
+) -> PopulationPlan:
+    onsets = [(0, population.bias.real), *((late.onset, late.values.real) for late in population.late_biases)]
+    return PopulationPlan(
+        name=population.name,
+        label=label,
+        shape=population.shape,
+        cell=_cell(population, kind),
+        biases=tuple(BiasPlan(onset=onset, values=values) for onset, values in onsets if values.any()),
+        scale=1.0,
+        drive=None,
+        shift={backend: solved[population.name] for backend, solved in shifts.items() if solved is not None},
+    )
+
+
+def _cell(population: Population, kind: CellKind) -> CellPlan:
+    neuron = population.neuron
+    assert isinstance(neuron, Lif | CubaLif)
+    size = population.size
+
+    def per_neuron(values: NDArray[Any]) -> NDArray[Any]:
+        return frozen(np.broadcast_to(values, (size,)), np.float64)
+
+    return CellPlan(
+        kind=kind,
+        decay_mem=per_neuron(neuron.leak_mem.beta),
+        decay_syn=per_neuron(neuron.leak_syn.beta) if isinstance(neuron, CubaLif) else None,
+        threshold=per_neuron(neuron.threshold.real),
+        v_reset=per_neuron(neuron.v_reset.real),
+        refractory_steps=refractory_steps(neuron.reset),
+        spiking=neuron.reset.kind is not ResetKind.NONE,
+    )
+
+
+def refractory_steps(reset: Reset) -> int:
+    """Whole steps at v_reset after the step of a spike."""
+    return REFRACTORY_STEPS[reset.kind]
+
+
+def _projection(
+    projection: Projection,
+    label: str,
+    kind: CellKind,
+    shifts: Mapping[Backend, Mapping[str, int] | None],
+) -> ProjectionPlan:
+    return ProjectionPlan(
+        name=projection.name,
+        label=label,
+        pre=projection.pre,
+        post=projection.post,
+        connection=projection.connection,
+        steps=projection.delay,
+        delay={
+            backend: pynn_delay(_edge(projection, kind, backend), solved)
+            for backend, solved in shifts.items()
+            if solved is not None
+        },
+    )
+
+
+def _edge(projection: Projection, kind: CellKind, backend: Backend) -> Edge:
+    return Edge(
+        pre=projection.pre, post=projection.post, delay=projection.delay, extra=EXTRA_LATENCY[backend][kind]
+    )
+
+
+def _shifts(graph: HardwareGraph, kinds: Mapping[str, CellKind], backend: Backend) -> dict[str, int] | None:
+    edges = [_edge(p, kinds[p.post], backend) for p in graph.projections]
+    return solve_shifts(graph.input.name, [p.name for p in graph.populations], edges)
+
+
+def _labels(graph: HardwareGraph) -> dict[str, str]:
+    """Identifiers for the input, populations and projections: readable, unique, never a Python keyword."""
+    labels: dict[str, str] = {}
+    taken = {*keyword.kwlist, *WORDS_OF_THE_SCRIPT}
+    for name in (graph.input.name, *(p.name for p in graph.populations)):
+        labels[name] = _identifier(name, taken)
+    for projection in graph.projections:
+        late = f"_after_{projection.delay}" if projection.delay else ""
+        labels[projection.name] = _identifier(f"{labels[projection.pre]}_to_{labels[projection.post]}{late}", taken)
+    return labels
+
+
+WORDS_OF_THE_SCRIPT = ("net", "w", "dense", "convolution", "pooled")
+"""Names that the blocks of a script use themselves."""
+
+
+def _identifier(name: str, taken: set[str]) -> str:
+    """An identifier like a name, told apart from those already taken.
+
+    >>> _identifier("fc.1", {"fc_1"})
+    'fc_1_2'
+    """
+    base = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_") or "layer"
+    base = f"layer_{base}" if base[0].isdigit() else base
+    label, count = base, 1
+    while label in taken:
+        count += 1
+        label = f"{base}_{count}"
+    taken.add(label)
+    return label

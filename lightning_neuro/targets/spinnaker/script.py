@@ -1,0 +1,231 @@
+"""Renders ``network.py``: one template, one visible block per layer, the pure functions taken over verbatim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled
+from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_steps
+from lightning_neuro.targets.spinnaker.maps import is_convolution
+from lightning_neuro.targets.spinnaker.plan import (
+    UNTIL_THE_END,
+    PopulationPlan,
+    ProjectionPlan,
+    SpinnakerPlan,
+)
+from lightning_neuro.targets.spinnaker.timing import EXTRA_LATENCY, Backend
+
+TEMPLATES = Environment(
+    loader=PackageLoader("lightning_neuro.targets.spinnaker"), undefined=StrictUndefined, keep_trailing_newline=True
+)
+MARK = "# -- "  # heading below which a module is taken over
+MEMBRANE_TOLERANCE = 1e-9
+"""Largest difference of a read-out membrane, relative to the largest membrane; two float64 roundings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One ``net.connect`` line."""
+
+    pre: str
+    post: str
+    synapses: str
+    delay: int
+    comment: str
+    connector: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One layer of the script."""
+
+    heading: str
+    label: str
+    shape: tuple[int, ...]
+    cell: str
+    behind: dict[str, int]
+    refractory: int
+    spiking: bool
+    scale: float
+    drive: tuple[float, float] | None
+    edges: tuple[Edge, ...]
+    biases: tuple[tuple[str, int], ...]
+    tile: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The input block."""
+
+    name: str
+    label: str
+    shape: tuple[int, ...]
+    size: int
+    tile: tuple[int, int] | None
+
+
+def render_script(plan: SpinnakerPlan, title: str) -> str:
+    """Text of ``network.py``.
+
+    Args:
+        plan: the network.
+        title: sizes of its layers.
+    """
+    labels = plan.labels
+    return TEMPLATES.get_template("network.py.j2").render(
+        title=title,
+        step_ms=f"{plan.timestep_ms:g}",
+        output=labels[plan.output],
+        readout=plan.readout.value,
+        lead=LEAD_STEPS,
+        drain=longest_delay(plan) + longest_refractory(plan) + DRAIN_MARGIN,
+        gap=gap_steps(plan),
+        latest=latest(plan),
+        extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
+        longest_delay=longest_delay(plan),
+        tolerance=MEMBRANE_TOLERANCE,
+        input=_source(plan),
+        layers=_blocks(plan),
+        cells=taken_over("cells.py"),
+        synapses=taken_over("synapses.py"),
+        other_weights=taken_over("other_weights.py"),
+    )
+
+
+def _source(plan: SpinnakerPlan) -> Source:
+    source = plan.input
+    label = plan.labels[source.name]
+    return Source(name=source.name, label=label, shape=source.shape, size=source.size, tile=plan.input_tile)
+
+
+def taken_over(name: str) -> str:
+    """A module's text from its first heading on."""
+    text = (files("lightning_neuro.targets.spinnaker") / name).read_text()
+    return text[text.index(MARK) :].strip()
+
+
+def latest(plan: SpinnakerPlan) -> dict[str, int]:
+    """Steps by which the last layer is behind the input, by backend."""
+    return {
+        backend.value: max((p.shift[backend] for p in plan.populations), default=0)
+        for backend in Backend
+        if plan.runs_on(backend)
+    }
+
+
+def longest_delay(plan: SpinnakerPlan) -> int:
+    """Longest delay of any projection on any backend, in steps."""
+    return max((delay for p in plan.projections for delay in p.delay.values()), default=1)
+
+
+def longest_refractory(plan: SpinnakerPlan) -> int:
+    """Longest refractory period, in steps; one that lasts until the end of the sample counts its steps."""
+    return max((refractory_of(plan, p) for p in plan.populations), default=0)
+
+
+def refractory_of(plan: SpinnakerPlan, population: PopulationPlan) -> int:
+    """Refractory steps of a layer."""
+    steps = population.cell.refractory_steps
+    return (plan.steps or 0) if steps == UNTIL_THE_END else steps
+
+
+def _blocks(plan: SpinnakerPlan) -> list[Block]:
+    built = {plan.input.name}
+    blocks = []
+    for population in plan.populations:
+        built.add(population.name)
+        edges = [p for p in plan.projections if {p.pre, p.post} <= built and population.name in (p.pre, p.post)]
+        blocks.append(_block(plan, population, edges))
+    return blocks
+
+
+def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[ProjectionPlan]) -> Block:
+    cell = population.cell
+    return Block(
+        heading=heading(plan, population),
+        label=population.label,
+        shape=population.shape,
+        cell=cell.kind.value,
+        behind={backend.value: population.shift[backend] for backend in Backend if backend in population.shift},
+        refractory=refractory_of(plan, population),
+        spiking=cell.spiking,
+        scale=population.scale,
+        drive=population.drive,
+        edges=tuple(_edge(plan, p) for p in edges),
+        biases=tuple((bias_key(population, bias.onset), bias.onset) for bias in population.biases),
+        tile=population.tile,
+    )
+
+
+def heading(plan: SpinnakerPlan, population: PopulationPlan) -> str:
+    """One line about a layer, for the reader."""
+    cell = population.cell
+    shape = " x ".join(map(str, population.shape))
+    neurons = f"{population.name}: {shape} neurons"
+    if len(population.shape) > 1:
+        neurons += f" ({population.size})"
+    synapse = "delta synapses" if cell.decay_syn is None or not cell.decay_syn.any() else "exponential synapses"
+    if not cell.spiking:
+        role = "read out by membrane"
+    else:
+        role = {0: "reset in the step of a spike", 1: "at v_reset for one more step"}.get(
+            cell.refractory_steps, "silent after the first spike"
+        )
+    return f"{neurons}, {synapse}, {role}"
+
+
+def bias_key(population: PopulationPlan, onset: int) -> str:
+    """Name of a bias in ``weights.npz``."""
+    return f"{population.label}.bias" + (f"_from_{onset}" if onset else "")
+
+
+def _edge(plan: SpinnakerPlan, projection: ProjectionPlan) -> Edge:
+    labels = plan.labels
+    weight = f'w["{projection.label}"]'
+    by_connector = plan.population(projection.post).tile is not None and is_convolution(projection.connection)
+    return Edge(
+        pre=labels[projection.pre],
+        post=labels[projection.post],
+        synapses=synapses_of(projection.connection, weight),
+        delay=projection.steps,
+        comment=describe(projection.connection),
+        connector=connector_of(projection.connection, weight) if by_connector else "",
+    )
+
+
+def connector_of(connection: Connection, weight: str) -> str:
+    """Expression of what sPyNNaker's connector is told of a convolution."""
+    pool = connection.pool.kernel if isinstance(connection, Pooled) else (1, 1)
+    inner = connection.then if isinstance(connection, Pooled) else connection
+    assert isinstance(inner, Convolution)
+    padding = tuple(before for before, _ in inner.window.padding)
+    return f"dict(kernel={weight}, stride={inner.window.stride}, padding={padding}, pool={pool})"
+
+
+def synapses_of(connection: Connection, weight: str) -> str:
+    """Expression that lists a connection's synapses."""
+    if isinstance(connection, Dense):
+        return f"dense({weight})"
+    window = connection.pool if isinstance(connection, Pooled) else connection.window
+    geometry = f"stride={window.stride}, padding={window.padding}, dilation={window.dilation}"
+    if isinstance(connection, Convolution):
+        return (
+            f"convolution({weight}, input_shape={window.input_shape}, {geometry}, groups={connection.groups})"
+        )
+    inner = synapses_of(connection.then, weight)
+    return f"pooled({inner}, input_shape={window.input_shape}, kernel={window.kernel}, {geometry})"
+
+
+def describe(connection: Connection) -> str:
+    """A connection's sizes, for the reader."""
+    if isinstance(connection, Pooled):
+        return f"sum pooling {' x '.join(map(str, connection.pool.kernel))}, then {describe(connection.then)}"
+    shape = connection.weight.real.shape
+    if isinstance(connection, Dense):
+        return f"{shape[1]} x {shape[0]} weights"
+    kernel = " x ".join(map(str, shape[2:]))
+    return f"{shape[1]} to {shape[0]} channels, kernel {kernel}"

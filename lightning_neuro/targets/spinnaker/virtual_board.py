@@ -1,0 +1,297 @@
+"""sPyNNaker maps the artefact onto a board that does not exist, and what it would load is compared with the plan.
+
+A virtual board goes through everything short of the hardware: it splits, places and routes the network and generates
+the memory of every core. It raises no objection to mistakes that only a board would show, or nobody: weights whose
+sign is dropped or that do not fit 16 bits, delays that are rounded, programs that are not installed, a machine that
+grew. So nothing is taken on trust: the generated memory is decoded and compared synapse by synapse.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.errors import ToolError
+from lightning_neuro.report import Check, Outcome
+from lightning_neuro.targets.spinnaker.readback import BoardImage, Synapses, read_image, synapses
+from lightning_neuro.tools import run_tool
+
+VIRTUAL_BOARD = "spynnaker_virtual_board"
+SHIFTS = "spynnaker_ring_buffer_shifts"
+SYNAPSES = "spynnaker_synapses"
+INSTALL = "pip install 'lightning-neuro[spinnaker]'"
+ROUTER_ENTRIES = 1023  # of one chip's table
+TOGETHER = 100
+"""Spikes that one source core can be trusted to send in one step (sPyNNaker warns above it)."""
+
+_SETTINGS = "[Machine]\nvirtual_board = True\nversion = 5\n"
+_PROBE = Path(__file__).with_name("board_probe.py")
+_WEIGHT_LIMIT = 0xFFFF
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BoardExpectation:
+    """What must be found on the board.
+
+    Args:
+        boards: most boards of 48 chips.
+        shifts: ring-buffer shift of the excitatory and the inhibitory receptor, by population.
+        synapses: every synapse, by names of the two populations; a weight that needs more than 16 bits is given in
+            full, so that it cannot pass for the one that is left after the cut.
+        most_spikes: spikes of a source of spikes in its busiest step, by population.
+    """
+
+    boards: int
+    shifts: Mapping[str, tuple[int, int]]
+    synapses: Mapping[tuple[str, str], Synapses]
+    most_spikes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRun:
+    """What came of a virtual board.
+
+    Args:
+        checks: outcomes.
+        image: what would be loaded; None when sPyNNaker could not map the network or is not installed.
+        seconds: wall time.
+    """
+
+    checks: tuple[Check, ...]
+    image: BoardImage | None
+    seconds: float
+
+
+def prove_on_virtual_board(artefact: Path, expected: BoardExpectation, timeout_s: float) -> BoardRun:
+    """Run the artefact's own ``network.py`` on a virtual board and compare what would be loaded with the plan.
+
+    Args:
+        artefact: folder with ``network.py``.
+        expected: the plan.
+        timeout_s: most seconds of the run.
+    """
+    if find_spec("spynnaker") is None:
+        return BoardRun(checks=skipped(f"sPyNNaker is not installed ({INSTALL})"), image=None, seconds=0.0)
+    start = time.perf_counter()
+    try:
+        image = map_network(artefact / "network.py", ("--backend", "spinnaker", "--virtual"), timeout_s)
+    except (ToolError, OSError) as error:
+        seconds = time.perf_counter() - start
+        return BoardRun(checks=not_mapped(error, seconds), image=None, seconds=seconds)
+    seconds = time.perf_counter() - start
+    return BoardRun(checks=compare(image, expected, seconds), image=image, seconds=seconds)
+
+
+def map_network(script: Path, arguments: tuple[str, ...], timeout_s: float) -> BoardImage:
+    """Run a PyNN script on a virtual board, in its own process, home and folder, and read what would be loaded.
+
+    Args:
+        script: a script that imports ``pyNN.spiNNaker`` as a module and calls its ``end()``.
+        arguments: of the script.
+        timeout_s: most seconds.
+
+    Raises:
+        ToolError: sPyNNaker refused the network, crashed, or took too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="lightning-neuro-") as folder:
+        home, work = Path(folder, "home"), Path(folder, "work")
+        home.mkdir()
+        work.mkdir()
+        (home / ".spynnaker.cfg").write_text(_SETTINGS)
+        run = run_tool(
+            [sys.executable, _PROBE, folder, script.resolve(), *arguments],
+            cwd=work,
+            timeout_s=timeout_s,
+            env={"HOME": str(home), "TMPDIR": str(work), "PYTHONWARNINGS": "ignore"},
+        )
+        if not Path(folder, "probe.json").is_file():
+            raise ToolError(
+                "sPyNNaker never ran the network",
+                where=str(script),
+                why=f"the script ended before sim.end(): {(run.stderr or run.stdout).strip()[-400:]}",
+                next_command=f"python {script} {' '.join(arguments)}",
+            )
+        return read_image(Path(folder))
+
+
+def skipped(reason: str) -> tuple[Check, ...]:
+    """The checks of this module, none of which could run."""
+    return tuple(_check(name, Outcome.SKIPPED, None, reason, 0.0) for name in _EXPECTED)
+
+
+def not_mapped(error: ToolError | OSError, seconds: float) -> tuple[Check, ...]:
+    """The network does not map; what depends on it could not be looked at."""
+    words = f"{error.what}: {error.why.strip()[-600:]}" if isinstance(error, ToolError) else str(error)
+    first = _check(VIRTUAL_BOARD, Outcome.FAILED, None, words, seconds)
+    rest = (_check(name, Outcome.SKIPPED, None, "the network did not map", 0.0) for name in (SHIFTS, SYNAPSES))
+    return (first, *rest)
+
+
+def compare(image: BoardImage, expected: BoardExpectation, seconds: float) -> tuple[Check, ...]:
+    """Compare what would be loaded with the plan."""
+    start = time.perf_counter()
+    found = synapses(image)
+    differences = synapse_differences(found, expected.synapses)
+    reading = time.perf_counter() - start
+    count = sum(len(s.pre) for s in found.values())
+    return (
+        _judge(VIRTUAL_BOARD, mapping_problems(image, expected), summary(image), seconds),
+        _judge(SHIFTS, shift_differences(image, expected.shifts), _shifts(image), 0.0),
+        _judge(SYNAPSES, differences, f"{count} synapses read back", reading),
+    )
+
+
+# -- what can be wrong -----------------------------------------------------------------------------------------------
+
+
+def mapping_problems(image: BoardImage, expected: BoardExpectation) -> list[str]:
+    """Missing programs, too many boards, full routing tables, sources that send too much at once."""
+    problems = [f"the program {name} is not installed: this cell cannot be used" for name in image.missing_binaries]
+    if image.boards > expected.boards:
+        problems.append(f"the machine grew to {image.boards} boards, target.boards allows {expected.boards}")
+    if image.routing_entries_most > ROUTER_ENTRIES:
+        problems.append(f"{image.routing_entries_most} routing entries on a chip that holds {ROUTER_ENTRIES}")
+    cores = {name: sum(core.layer == name for core in image.cores) for name in expected.most_spikes}
+    for name, spikes in expected.most_spikes.items():
+        if spikes > TOGETHER * max(1, cores[name]):
+            problems.append(
+                f"{name} sends {spikes} spikes in one step from {cores[name]} core(s), {TOGETHER} each is safe"
+            )
+    return problems
+
+
+def shift_differences(image: BoardImage, expected: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Populations whose weights have another unit on the board than in the emulator."""
+    found = [population for population in image.populations.values() if population.shifts]
+    problems = [f"{name} is not on the board" for name in sorted(expected.keys() - {p.layer for p in found})]
+    for population in found:
+        shifts = expected.get(population.layer)
+        if population.shifts != shifts:
+            wanted = "not in the plan" if shifts is None else f"{list(shifts)} in the emulator"
+            problems.append(f"{population.name}: shifts {list(population.shifts)} on the board, {wanted}")
+    return problems
+
+
+def synapse_differences(
+    found: Mapping[tuple[str, str], Synapses], expected: Mapping[tuple[str, str], Synapses]
+) -> list[str]:
+    """Synapses that are missing, not wanted, or have another weight, sign or delay."""
+    problems = []
+    for pair in sorted({*found, *expected}):
+        words = _pair_differences(found.get(pair, NO_SYNAPSES), expected.get(pair, NO_SYNAPSES))
+        problems.extend(f"{pair[0]} -> {pair[1]}: {word}" for word in words)
+    return problems
+
+
+_EMPTY = np.zeros(0, np.int64)
+NO_SYNAPSES = Synapses(pre=_EMPTY, post=_EMPTY, receptor=_EMPTY, delay=_EMPTY, weight=_EMPTY)
+
+
+def _pair_differences(found: Synapses, expected: Synapses) -> list[str]:
+    problems = []
+    too_large = int((expected.weight > _WEIGHT_LIMIT).sum())
+    if too_large:
+        problems.append(f"{too_large} weight(s) do not fit 16 bits and lose their high bits")
+    (present, loaded), (wanted, planned) = _strengths(found), _strengths(expected)
+    for words, missing in (("missing", np.setdiff1d(wanted, present)), ("not wanted", np.setdiff1d(present, wanted))):
+        if len(missing):
+            shown = ", ".join(_describe(key) for key in missing[:_SHOWN])
+            problems.append(f"{len(missing)} synapse(s) {words}, the first: {shown}")
+    common, here, there = np.intersect1d(present, wanted, assume_unique=True, return_indices=True)
+    differ = np.flatnonzero(loaded[here] != planned[there])
+    if len(differ):
+        first = differ[0]
+        values = f"{loaded[here][first]} on the board, {planned[there][first]} planned"
+        problems.append(f"{len(differ)} of {len(common)} weights differ, the first: {_describe(common[first])}: {values}")
+    return problems
+
+
+_NEURON_BITS, _DELAY_BITS = 21, 12
+
+
+def _strengths(synapses: Synapses) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One number for who reaches whom with which sign and when, and the sum of such weights; none where it is 0."""
+    key = (synapses.post << _NEURON_BITS) | synapses.pre
+    key = (key << (_DELAY_BITS + 1)) | (synapses.delay << 1) | synapses.receptor
+    keys, place = np.unique(key, return_inverse=True)
+    sums = np.zeros(len(keys), np.int64)
+    np.add.at(sums, place, synapses.weight)
+    return keys[sums != 0], sums[sums != 0]
+
+
+def _describe(key: int) -> str:
+    ends, timing = divmod(int(key), 1 << (_DELAY_BITS + 1))
+    post, pre = divmod(ends, 1 << _NEURON_BITS)
+    sign = "inhibitory" if timing & 1 else "excitatory"
+    return f"{sign} {pre} -> {post} after {timing >> 1} step(s)"
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+_EXPECTED = {
+    VIRTUAL_BOARD: "maps within target.boards, every program is installed",
+    SHIFTS: "shifts as in the emulator",
+    SYNAPSES: "every 16-bit weight, sign and delay as planned",
+}
+
+
+def _judge(name: str, problems: list[str], got: str, seconds: float) -> Check:
+    if not problems:
+        return _check(name, Outcome.PASSED, got, "", seconds)
+    left = len(problems) - _SHOWN
+    words = "; ".join(problems[:_SHOWN]) + (f"; and {left} more" if left > 0 else "")
+    return _check(name, Outcome.FAILED, got, words, seconds)
+
+
+def _check(name: str, outcome: Outcome, got: str | None, detail: str, seconds: float) -> Check:
+    return Check(
+        name=name, outcome=outcome, expected=_EXPECTED[name], got=got, detail=detail, seconds=seconds
+    )
+
+
+def summary(image: BoardImage) -> str:
+    """One line: cores, chips, boards, memory, routing entries."""
+    return (
+        f"{len(image.cores)} cores on {image.used_chips} of {image.chips} chips, {image.boards} board(s), "
+        f"{image.sdram / 1e6:.1f} MB, {image.routing_entries} routing entries"
+    )
+
+
+def _shifts(image: BoardImage) -> str:
+    by_layer = {p.layer: "/".join(map(str, p.shifts)) for p in image.populations.values() if p.shifts}
+    return ", ".join(f"{layer} {shifts}" for layer, shifts in by_layer.items())
+
+
+def board_resources(image: BoardImage) -> dict[str, object]:
+    """Numbers for the report."""
+    return {
+        "spynnaker": image.version,
+        "application_cores": len(image.cores),
+        "chips": image.used_chips,
+        "boards": image.boards,
+        "sdram_bytes": image.sdram,
+        "routing_entries": image.routing_entries,
+        "layers": {name: _layer_resources(image, name) for name in image.layers},
+        **({"spynnaker_warnings": list(image.warnings)} if image.warnings else {}),
+    }
+
+
+def _layer_resources(image: BoardImage, name: str) -> dict[str, object]:
+    populations = [p for p in image.populations.values() if p.layer == name]
+    cores = [core for core in image.cores if core.layer == name]
+    shifts = populations[0].shifts
+    return {
+        "neurons": sum(p.size for p in populations),
+        "cores": len(cores),
+        "sdram_bytes": sum(core.sdram for core in cores),
+        **({"ring_buffer_shifts": list(shifts)} if shifts else {}),
+    }
