@@ -36,6 +36,9 @@ from lightning_neuro.targets.spinnaker.timing import (
     solve_shifts,
 )
 
+LINES_PER_CORE = 100
+"""Input lines that one core plays: in a step in which all of them spike it sends as many packets as it safely can."""
+
 UNTIL_THE_END = -1
 """Refractory steps of a neuron that is silent after its first spike until the sample ends."""
 

@@ -12,6 +12,7 @@ from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense,
 from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_steps
 from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
+    LINES_PER_CORE,
     UNTIL_THE_END,
     PopulationPlan,
     ProjectionPlan,
@@ -87,6 +88,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
         longest_delay=longest_delay(plan),
+        lines_per_core=LINES_PER_CORE,
         tolerance=MEMBRANE_TOLERANCE,
         input=_source(plan),
         layers=_blocks(plan),
