@@ -51,6 +51,7 @@ class Block:
     behind: dict[str, int]
     refractory: int
     spiking: bool
+    pulses: int
     scale: float
     drive: tuple[float, float] | None
     edges: tuple[Edge, ...]
@@ -120,8 +121,8 @@ def latest(plan: SpinnakerPlan) -> dict[str, int]:
 
 
 def longest_delay(plan: SpinnakerPlan) -> int:
-    """Longest delay of any projection on any backend, in steps."""
-    return max((delay for p in plan.projections for delay in p.delay.values()), default=1)
+    """Longest delay of any synapse on any backend, in steps."""
+    return max((d + plan.population(p.post).pulses for p in plan.projections for d in p.delay.values()), default=1)
 
 
 def longest_refractory(plan: SpinnakerPlan) -> int:
@@ -155,6 +156,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Proj
         behind={backend.value: population.shift[backend] for backend in Backend if backend in population.shift},
         refractory=refractory_of(plan, population),
         spiking=cell.spiking,
+        pulses=population.pulses,
         scale=population.scale,
         drive=population.drive,
         edges=tuple(_edge(plan, p) for p in edges),
