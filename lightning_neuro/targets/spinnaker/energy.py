@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lightning_neuro.targets.spinnaker.maps import NEURONS_PER_CORE
-from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import LINES_PER_CORE, SpinnakerPlan
 
 CHIP_W = 0.35
 CORE_W = 0.034
@@ -38,9 +38,10 @@ class Activity:
 
 
 def count_cores(plan: SpinnakerPlan) -> int:
-    """Cores of a network: neurons in portions of at most 256, and one per source of spikes."""
+    """Cores of a network: neurons in portions of at most 256, input lines of 100, one per bias."""
     layers = sum(_cores(p.shape, p.tile) for p in plan.populations)
-    sources = 1 if plan.input_tile is None else _cores(plan.input.shape, plan.input_tile)
+    tile, source = plan.input_tile, plan.input
+    sources = -(-source.size // LINES_PER_CORE) if tile is None else _cores(source.shape, tile)
     return layers + sources + sum(len(p.biases) for p in plan.populations)
 
 

@@ -7,6 +7,7 @@ parameters of PyNN's cells; nothing else does.
 from __future__ import annotations
 
 import keyword
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.graph.blocks import loops
+from lightning_neuro.graph.connections import drive_of, input_size
 from lightning_neuro.graph.hardware_graph import (
     Connection,
     CubaLif,
@@ -35,6 +38,9 @@ from lightning_neuro.targets.spinnaker.timing import (
     pynn_delay,
     solve_shifts,
 )
+
+LINES_PER_CORE = 100
+"""Input lines that one core plays: in a step in which all of them spike it sends as many packets as it safely can."""
 
 UNTIL_THE_END = -1
 """Refractory steps of a neuron that is silent after its first spike until the sample ends."""
@@ -97,6 +103,8 @@ class PopulationPlan:
         drive: largest sum of scaled weights that arrives in one step, excitatory and inhibitory, for the hardware's
             shifts; None leaves them to its own estimate.
         shift: steps this layer is behind the input, by backend; a backend that cannot run the network is missing.
+        pulses: NEST only: delayed pulses of a delta cell that stand for the synaptic current; 0 where the exponential
+            cell itself is fast enough, which it is outside of loops.
         tile: neurons of a core, width and height, where SpiNNaker gets one map per channel; None: one population.
     """
 
@@ -108,6 +116,7 @@ class PopulationPlan:
     scale: float
     drive: tuple[float, float] | None
     shift: Mapping[Backend, int]
+    pulses: int
     tile: tuple[int, int] | None = None
 
     @property
@@ -191,15 +200,15 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
         timestep_ms: step of the machine; None means the network's own dt.
     """
     kinds = {p.name: CELL_KINDS[type(p.neuron)] for p in graph.populations}
-    shifts = {backend: _shifts(graph, kinds, backend) for backend in Backend}
+    timing = {backend: _timing(graph, kinds, backend) for backend in Backend}
     labels = _labels(graph)
     return SpinnakerPlan(
         timestep_ms=graph.dt_s * 1000.0 if timestep_ms is None else timestep_ms,
         steps=graph.steps,
         input=graph.input,
         input_label=labels[graph.input.name],
-        populations=tuple(_population(p, kinds[p.name], labels[p.name], shifts) for p in graph.populations),
-        projections=tuple(_projection(p, labels[p.name], kinds[p.post], shifts) for p in graph.projections),
+        populations=tuple(_population(graph, p, labels[p.name], timing) for p in graph.populations),
+        projections=tuple(_projection(p, labels[p.name], timing) for p in graph.projections),
         output=graph.output,
         readout=graph.readout,
     )
@@ -217,9 +226,57 @@ REFRACTORY_STEPS: Mapping[ResetKind, int] = {
 """What a reset means for PyNN's refractory period; resets by subtraction exist on no cell."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Cells and shifts of all layers on one backend; no shifts where a loop is faster than the backend."""
+
+    kinds: Mapping[str, CellKind]
+    shifts: Mapping[str, int] | None
+
+
+def _timing(graph: HardwareGraph, kinds: Mapping[str, CellKind], backend: Backend) -> Timing:
+    """Solve the shifts; on NEST, delta cells take the place of exponential ones that are too late in a loop."""
+    timing = Timing(kinds=kinds, shifts=_shifts(graph, kinds, backend))
+    if timing.shifts is not None or backend is not Backend.NEST:
+        return timing
+    looped = {name for group in loops(graph) for name in group if kinds[name] is CellKind.EXP}
+    synapses = sum(_synapses(p) * _pulses(graph, p.post) for p in graph.projections if p.post in looped)
+    if synapses > MOST_PULSES:
+        return timing
+    other = {**kinds, **dict.fromkeys(looped, CellKind.DELTA)}
+    return Timing(kinds=other, shifts=_shifts(graph, other, backend))
+
+
+MOST_PULSES = 5_000_000
+"""Synapses times pulses of a network that NEST is given in this form."""
+
+NEGLIGIBLE = 2.0**-60
+"""What is left of a current, relative to its jump, when its pulses end."""
+
+
+def _synapses(projection: Projection) -> int:
+    connection = projection.connection
+    lines = np.ones((1, input_size(connection)))
+    return int(drive_of(connection, np.ones(connection.weight.real.shape), lines).sum())
+
+
+def _pulses(graph: HardwareGraph, name: str) -> int:
+    """Pulses until a current is negligible or the sample over."""
+    neuron = graph.population(name).neuron
+    assert isinstance(neuron, CubaLif)
+    decay = float(neuron.leak_syn.beta.max())
+    if not 0 < decay < 1:
+        return 1 if decay <= 0 else graph.steps or MOST_PULSES
+    lasting = math.ceil(math.log(NEGLIGIBLE) / math.log(decay))
+    return min(lasting, graph.steps) if graph.steps else lasting
+
+
 def _population(
-    population: Population, kind: CellKind, label: str, shifts: Mapping[Backend, Mapping[str, int] | None]
+    graph: HardwareGraph, population: Population, label: str, timing: Mapping[Backend, Timing]
 ) -> PopulationPlan:
+    kind, name = CELL_KINDS[type(population.neuron)], population.name
+    nest = timing[Backend.NEST]
+    pulsed = nest.shifts is not None and nest.kinds[name] is not kind
     onsets = [(0, population.bias.real), *((late.onset, late.values.real) for late in population.late_biases)]
     return PopulationPlan(
         name=population.name,
@@ -229,7 +286,8 @@ def _population(
         biases=tuple(BiasPlan(onset=onset, values=values) for onset, values in onsets if values.any()),
         scale=1.0,
         drive=None,
-        shift={backend: solved[population.name] for backend, solved in shifts.items() if solved is not None},
+        shift={backend: solved.shifts[name] for backend, solved in timing.items() if solved.shifts is not None},
+        pulses=_pulses(graph, name) if pulsed else 0,
     )
 
 
@@ -257,12 +315,7 @@ def refractory_steps(reset: Reset) -> int:
     return REFRACTORY_STEPS[reset.kind]
 
 
-def _projection(
-    projection: Projection,
-    label: str,
-    kind: CellKind,
-    shifts: Mapping[Backend, Mapping[str, int] | None],
-) -> ProjectionPlan:
+def _projection(projection: Projection, label: str, timing: Mapping[Backend, Timing]) -> ProjectionPlan:
     return ProjectionPlan(
         name=projection.name,
         label=label,
@@ -271,9 +324,9 @@ def _projection(
         connection=projection.connection,
         steps=projection.delay,
         delay={
-            backend: pynn_delay(_edge(projection, kind, backend), solved)
-            for backend, solved in shifts.items()
-            if solved is not None
+            backend: pynn_delay(_edge(projection, solved.kinds[projection.post], backend), solved.shifts)
+            for backend, solved in timing.items()
+            if solved.shifts is not None
         },
     )
 

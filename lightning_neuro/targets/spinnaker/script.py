@@ -12,6 +12,7 @@ from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense,
 from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_steps
 from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
+    LINES_PER_CORE,
     UNTIL_THE_END,
     PopulationPlan,
     ProjectionPlan,
@@ -50,6 +51,7 @@ class Block:
     behind: dict[str, int]
     refractory: int
     spiking: bool
+    pulses: int
     scale: float
     drive: tuple[float, float] | None
     edges: tuple[Edge, ...]
@@ -87,6 +89,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
         longest_delay=longest_delay(plan),
+        lines_per_core=LINES_PER_CORE,
         tolerance=MEMBRANE_TOLERANCE,
         input=_source(plan),
         layers=_blocks(plan),
@@ -118,8 +121,8 @@ def latest(plan: SpinnakerPlan) -> dict[str, int]:
 
 
 def longest_delay(plan: SpinnakerPlan) -> int:
-    """Longest delay of any projection on any backend, in steps."""
-    return max((delay for p in plan.projections for delay in p.delay.values()), default=1)
+    """Longest delay of any synapse on any backend, in steps."""
+    return max((d + plan.population(p.post).pulses for p in plan.projections for d in p.delay.values()), default=1)
 
 
 def longest_refractory(plan: SpinnakerPlan) -> int:
@@ -153,6 +156,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Proj
         behind={backend.value: population.shift[backend] for backend in Backend if backend in population.shift},
         refractory=refractory_of(plan, population),
         spiking=cell.spiking,
+        pulses=population.pulses,
         scale=population.scale,
         drive=population.drive,
         edges=tuple(_edge(plan, p) for p in edges),

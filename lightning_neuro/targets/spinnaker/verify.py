@@ -154,6 +154,8 @@ def _nest(subject: Subject, work: Path) -> Proof:
     expected = sum(layer["expected"] for layer in run.layers.values() if layer["what"] == "spikes")
     shifts = ", ".join(f"{p.name} +{p.shift[Backend.NEST]}" for p in subject.plan.populations)
     passed = f"{len(run.classes)} sample(s), {expected:,} spikes; steps behind the input: {shifts}"
+    pulses = ", ".join(f"{p.name}: {p.pulses}" for p in subject.plan.populations if p.pulses)
+    passed += f"; currents in loops as delayed pulses, one per step ({pulses})" if pulses else ""
     outcome = Outcome.FAILED if run.mismatches else Outcome.PASSED
     words = run.first_difference() or passed
     got = f"{run.mismatches} mismatching spikes"
