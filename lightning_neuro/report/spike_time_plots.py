@@ -68,7 +68,7 @@ def time_maps(maps: Mapping[str, Array], title: str) -> Plot:
     figure = _figure(0.9 + 2.6 * columns, 0.5 + 2.6 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     finite = np.concatenate([values[np.isfinite(values)] for values in maps.values()] or [np.zeros(1)])
-    low, high = (np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0))
+    low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
     image = None
     for axes, (name, values) in zip(panels, maps.items(), strict=False):
         silent = np.where(np.isposinf(values), 0.0, np.nan)
@@ -193,7 +193,8 @@ def hidden_times(layers: Mapping[str, Array]) -> Plot:
         axes.set_title(f"{name}: {times.shape[1]} neurons, {dead} never spike", loc="left", fontsize=9)
         bar = figure.colorbar(shade, ax=axes)
         bar.set_label("samples with a spike (%)", color=INK, fontsize=8)
-    return _finish(figure, "Hidden spike times", "Dot: median over the samples in which the neuron spikes; line: 10 to 90 %.")
+    caption = "Dot: median over the samples in which the neuron spikes; line: 10 to 90 % of them."
+    return _finish(figure, "Hidden spike times", caption)
 
 
 def sorted_outputs(outputs: Array, labels: Array, names: Sequence[str]) -> Plot:
@@ -226,7 +227,9 @@ def sorted_outputs(outputs: Array, labels: Array, names: Sequence[str]) -> Plot:
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     panels[0].legend(fontsize=7, markerscale=4, frameon=False)
-    caption = "Samples sorted by the time of the right neuron; dots at the upper edge are silent. Right: blue below red."
+    caption = (
+        "Samples sorted by the time of the right neuron; right where blue is below red; upper edge: silent."
+    )
     return _finish(figure, "Output spike times, sorted", caption)
 
 
@@ -249,7 +252,8 @@ def trajectories(parameters: Mapping[str, Array]) -> Plot:
 def _finish(figure: Figure, title: str, caption: str) -> Plot:
     """Write title and caption into the picture too: it lies in a folder, not in a report."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, weight="bold")
-    figure.supxlabel("\n".join(wrap(caption, int(15 * figure.get_figwidth()))), x=0.01, ha="left", fontsize=7.5, color=INK)
+    lines = "\n".join(wrap(caption, int(15 * figure.get_figwidth())))
+    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=INK)
     return _plain_finish(figure, title, caption)
 
 
