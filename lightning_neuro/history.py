@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,13 +16,18 @@ class History(pl.Callback):
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         self.test: Epoch = {}
+        self._start = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self._start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Record training and validation metrics of the epoch."""
+        """Record training and validation metrics of the epoch, and the seconds it took, validation included."""
         numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.epochs = [
             *self.epochs[: trainer.current_epoch],
-            numbers | {"epoch": float(trainer.current_epoch)},
+            numbers | {"epoch": float(trainer.current_epoch), "seconds": time.perf_counter() - self._start},
         ]
 
     def record_test(self, trainer: pl.Trainer) -> None:
@@ -34,7 +40,5 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue the epochs of a checkpoint."""
-        if len(state_dict["epochs"]) > len(
-            self.epochs
-        ):  # testing the best checkpoint restores an earlier state
+        if len(state_dict["epochs"]) > len(self.epochs):  # testing the best checkpoint restores an earlier state
             self.epochs = list(state_dict["epochs"])

@@ -1,19 +1,31 @@
-"""What a run leaves behind: config.yaml, metrics.json, curves.png, outputs/latest, and a closing table."""
+"""What a run leaves behind: config.yaml, metrics.json, curves.png, pictures, outputs/latest, and a closing table."""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from statistics import median
+from typing import Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 
 Numbers = dict[str, float]
+
+
+@runtime_checkable
+class DrawsItself(Protocol):
+    """A model that writes pictures of what it does."""
+
+    def write_pictures(self, data: ValuesModule, folder: Path) -> None:
+        """Write pictures made with the test samples of ``data`` into a run folder."""
+        ...
 
 
 def write_config(cfg: DictConfig, folder: Path) -> None:
@@ -25,7 +37,7 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
 def write_metrics(
     history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
 ) -> Numbers:
-    """Write and return ``metrics.json``: accuracies 0..1 (float, quantised), epochs, seconds, spikes."""
+    """Write and return ``metrics.json``: accuracies 0..1, epochs, seconds (of an epoch: the median), spikes."""
     best = min(history.epochs, key=lambda epoch: epoch.get("val/loss", math.inf), default={})
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),
@@ -34,6 +46,7 @@ def write_metrics(
         "val_accuracy": best.get("val/accuracy"),
         "epochs": float(trainer.current_epoch),
         "seconds": seconds,
+        "seconds_per_epoch": median(epoch["seconds"] for epoch in history.epochs) if history.epochs else None,
         "spikes_per_sample": history.test.get("test/spikes_per_sample", best.get("val/spikes_per_sample")),
     }
     metrics = {name: value for name, value in numbers.items() if value is not None}
@@ -48,6 +61,12 @@ def write_curves(history: History, folder: Path) -> None:
 
     if history.epochs:
         draw_curves(history.epochs, history.test, folder / "curves.png")
+
+
+def write_pictures(model: pl.LightningModule, data: ValuesModule, folder: Path) -> None:
+    """Write the pictures of a model that has some."""
+    if isinstance(model, DrawsItself):
+        model.write_pictures(data, folder)
 
 
 def point_latest(folder: Path) -> None:
@@ -72,7 +91,7 @@ def print_summary(metrics: Numbers, folder: Path) -> None:
         "after rounding": _percent(metrics.get("quantized_test_accuracy")),
         "validation accuracy": _percent(metrics.get("val_accuracy")),
         "epochs": str(metrics["epochs"]),
-        "training time": f"{metrics['seconds']:.1f} s",
+        "training time": f"{metrics['seconds']:.1f} s{_per_epoch(metrics)}",
         "spikes per sample": f"{metrics['spikes_per_sample']:.0f}" if "spikes_per_sample" in metrics else None,
         "run folder": shown,
         "next": f"deploy {shown}/best.ckpt target=fpga",
@@ -82,6 +101,11 @@ def print_summary(metrics: Numbers, folder: Path) -> None:
     for name, value in rows.items():
         if value is not None:  # no table: it would break the command to copy at the edge of a narrow terminal
             console.print(f"[bold]{name:<20}[/] {value}", soft_wrap=True)
+
+
+def _per_epoch(metrics: Numbers) -> str:
+    seconds = metrics.get("seconds_per_epoch")
+    return "" if seconds is None else f", {seconds:.3g} s per epoch"
 
 
 def _percent(value: float | None) -> str | None:

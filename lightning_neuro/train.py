@@ -24,6 +24,7 @@ from lightning_neuro.config import (
 )
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
+from lightning_neuro.live import LiveCurves
 from lightning_neuro.quiet import quiet
 from lightning_neuro.resume import check_resume
 
@@ -47,7 +48,7 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     data = build_data(cfg)
     model = build_model(cfg, data)
     history = History()
-    trainer = build_trainer(cfg, [*build_callbacks(cfg), history], build_logger(cfg))
+    trainer = build_trainer(cfg, [*build_callbacks(cfg), history, LiveCurves(history, folder)], build_logger(cfg))
 
     run_folder.write_config(cfg, folder)
     if cfg.ckpt_path is not None:
@@ -58,6 +59,7 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     if cfg.test:
         trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
         history.record_test(trainer)
+        run_folder.write_pictures(model, data, folder)
 
     metrics = run_folder.write_metrics(history, trainer, seconds, quantized_result(trainer), folder)
     run_folder.write_curves(history, folder)

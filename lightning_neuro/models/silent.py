@@ -4,8 +4,8 @@ A silent label neuron whose membrane has its peak v at time s gets the time
 
     T = silent_time + (threshold - v) / threshold,      dv/dw[i] = K(s - t[i]),      dv/dt[i] = -w[i] K'(s - t[i])
 
-(dv/dt is 0 at a peak, so the time s of the peak does not count). In the same sample other silent neurons take part in the
-loss as if they spiked a time ``LEAD`` before silent_time: without a competitor nothing would urge the label neuron.
+(dv/dt is 0 at a peak, so the time s of the peak does not count). In the same sample other silent neurons take part in
+the loss as if they spiked a time ``LEAD`` before silent_time: without a rival nothing would urge the label neuron.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ DelGrad (Goeltz et al. 2025, arXiv:2404.19165). Solver and gradients: ``lightnin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.data.spike_time_coding import KIND
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.export import Description
@@ -29,8 +31,11 @@ from lightning_neuro.models.spike_time_export import describe_network, input_lin
 from lightning_neuro.models.spike_time_loss import LossOptions, make_time_loss
 from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeNetwork, per_layer
 from lightning_neuro.models.spike_time_score import Score
+from lightning_neuro.models.trajectories import Trajectories
 from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
 from lightning_neuro.neurons.spike_noise import SpikeNoise
+
+MOVED = "trajectories"  # key of the checkpoint
 
 
 class SpikeTimeClassifier(pl.LightningModule):
@@ -146,7 +151,8 @@ class SpikeTimeClassifier(pl.LightningModule):
         self.lr, self.schedule, self.delay_lr_factor = lr, schedule, delay_lr_factor
         self.silent_time = silent_time
         self.lr_factors = per_layer("lr_factors", lr_factors, count)
-        self._score = {split: Score() for split in ("train", "val", "test")}
+        self._score = {split: Score(activity=split != "train") for split in ("train", "val", "test")}
+        self._moved = Trajectories(self._sources())
 
     bump_state: Tensor
     noise_seed: Tensor
@@ -191,6 +197,38 @@ class SpikeTimeClassifier(pl.LightningModule):
         self._score[split].update(outputs, labels, loss.detach())
         return outputs, loss
 
+    def _sources(self) -> dict[str, Callable[[], Tensor]]:
+        """Return what is recorded of each layer in every epoch."""
+        sources: dict[str, Callable[[], Tensor]] = {}
+        for number, layer in enumerate(self.network.layers, start=1):
+            sources[f"layer {number}: weights (threshold)"] = layer.effective_weights  # type: ignore[assignment]
+            if layer.delays is not None:
+                sources[f"layer {number}: delays (τ_syn)"] = layer.delays  # type: ignore[assignment]
+        return sources
+
+    def on_train_start(self) -> None:
+        """Record the parameters before the first step."""
+        if self.current_epoch == 0:
+            self._moved.record()
+
+    def on_train_epoch_end(self) -> None:
+        """Record the parameters."""
+        self._moved.record()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how parameters moved."""
+        checkpoint[MOVED] = self._moved.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue how parameters moved."""
+        self._moved.restore(checkpoint.get(MOVED, {}))
+
+    def write_pictures(self, data: ValuesModule, folder: Path) -> None:
+        """Write pictures of what the network does with the test samples into ``folder/pictures``."""
+        from lightning_neuro.report.spike_time_pictures import write_pictures  # imported late: matplotlib
+
+        write_pictures(self, data.evaluation_set("test", None), data.coding, self._moved.arrays(), folder)  # type: ignore[arg-type]
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor | None:
         """Return the loss of a batch (times [batch, n_in], labels [batch]); None when weights were bumped instead."""
         outputs, loss = self._step(batch, "train")
@@ -205,7 +243,7 @@ class SpikeTimeClassifier(pl.LightningModule):
 
     def _log(self, split: str) -> None:
         numbers = self._score[split].numbers()
-        self._score[split] = Score()
+        self._score[split] = Score(activity=split != "train")
         for name, value in numbers.items():
             self.log(f"{split}/{name}", value, on_step=False, on_epoch=True, batch_size=1, prog_bar=name == "accuracy")
 

@@ -35,14 +35,22 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
         value = 100 * test["test/accuracy"]
         accuracy.axhline(value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %")
         accuracy.legend(frameon=False, fontsize=8, loc="lower right")
-    rates = sorted(name for name in epochs[-1] if name.startswith("val/spike_rate/"))
+    prefix, title, factor = _activity(epochs[-1])
+    series = sorted(name for name in epochs[-1] if name.startswith(prefix))
     labels = {
         name: (name.rsplit("/", 1)[-1].replace("layer", "layer "), LAYERS[i % len(LAYERS)])
-        for i, name in enumerate(rates)
+        for i, name in enumerate(series)
     }
-    _lines(activity, epochs, labels, "spikes per neuron and step")
+    _lines(activity, epochs, labels, title, factor)
     activity.set_ylim(bottom=0)
     figure.savefig(path)
+
+
+def _activity(epoch: Mapping[str, float]) -> tuple[str, str, float]:
+    """Return which numbers tell how much layers fire, the title for them, and the factor to its unit."""
+    if any(name.startswith("val/silent/") for name in epoch):
+        return "val/silent/", "silent neurons (% of all samples)", 100
+    return "val/spike_rate/", "spikes per neuron and step", 1
 
 
 def _floor(epochs: Sequence[Mapping[str, float]]) -> float:
@@ -69,7 +77,8 @@ def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, fact
                 marker="o" if len(points) == 1 else None,
             )
     axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
-    axes.set_xlim(left=1 if len(epochs) > 1 else None)
+    if len(epochs) > 1:
+        axes.set_xlim(1, epochs[-1]["epoch"] + 1)
     axes.set_xlabel("epoch", fontsize=9, color=INK)
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.set_axisbelow(True)
@@ -78,4 +87,5 @@ def _lines(axes, epochs, series: Mapping[str, tuple[str, str]], title: str, fact
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(GRID)
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK)

@@ -77,8 +77,8 @@ def test_the_veto_drops_weight_gradients_of_a_sample_and_neuron_and_keeps_those_
     times, weights = network()
     delays = torch.zeros(N_IN, N_OUT).double() if synaptic else None
 
-    def gradients(max_dw_norm: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Weight gradients of each sample alone, [batch, n_in, n_out], time gradients, spikes."""
+    def gradients(max_dw_norm: float) -> tuple[Tensor, Tensor]:
+        """Weight gradients of each sample alone, [batch, n_in, n_out], and time gradients."""
         samples, inputs = [], times.clone().requires_grad_()
         for b in range(len(times)):
             w = weights.clone().requires_grad_()

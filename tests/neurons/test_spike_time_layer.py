@@ -92,12 +92,13 @@ def test_the_gradient_of_rounded_weights_goes_straight_to_the_float_ones() -> No
 
 
 def test_rectify_brings_weights_and_clipped_delays_back() -> None:
-    hardware = layer(weight_max=0.5, delays=delays("axonal", positivity="clip", shift=0.0))
+    late = delays("axonal", positivity="clip", shift=0.0)
+    hardware = layer(weight_max=0.5, delays=late)
     with torch.no_grad():
-        hardware.delays.raw.fill_(-1)
+        late.raw.fill_(-1)
     hardware.rectify()
     assert hardware.weights.abs().max() == 0.5
-    assert (hardware.delays() == 0).all()
+    assert (late() == 0).all()
 
 
 def test_the_veto_is_the_layers() -> None:

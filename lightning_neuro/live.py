@@ -1,0 +1,40 @@
+"""Keeps ``curves.png`` of a run up to date while it trains."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from lightning_neuro import run_folder
+from lightning_neuro.history import History
+
+SHARE = 0.02  # of the time of training that drawing may take
+FIRST = 10.0  # seconds until the first picture: short runs need none
+
+
+class LiveCurves(pl.Callback):
+    """Draws the history again and again, as often as its share of the time allows.
+
+    Args:
+        history: what to draw; place it before this callback.
+        folder: of the run.
+    """
+
+    def __init__(self, history: History, folder: Path) -> None:
+        self.history, self.folder = history, folder
+        self._next = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._next = time.perf_counter() + FIRST
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw, if it is time."""
+        start = time.perf_counter()
+        if start < self._next:
+            return
+        run_folder.write_curves(self.history, self.folder)
+        end = time.perf_counter()
+        self._next = end + (end - start) / SHARE
