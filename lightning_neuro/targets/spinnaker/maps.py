@@ -21,9 +21,10 @@ Source: sPyNNaker 7.4.1, ``connectors/convolution_connector.py``, ``connectors/p
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
+from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled, Window
 from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.timing import CellKind
@@ -100,6 +101,20 @@ def why_no_connector(plan: SpinnakerPlan, population: PopulationPlan) -> tuple[s
     for edge in plan.into(population.name):
         reasons.extend(f"{edge.name}: {reason}" for reason in _why_not(edge, shapes))
     return tuple(reasons)
+
+
+def connector_violations(plan: SpinnakerPlan) -> Iterator[Violation]:
+    """Every reason why a convolution of a network cannot be a connector, for those who demand one."""
+    for population in plan.populations:
+        if is_convolved(plan, population):
+            for reason in why_no_connector(plan, population):
+                yield Violation(
+                    where=population.name,
+                    what="convolution by connector",
+                    needed=reason,
+                    available="what sPyNNaker's ConvolutionConnector does exactly",
+                    remedy="target.convolution=auto   (lists of synapses where connectors are not exact)",
+                )
 
 
 def _why_not(edge: ProjectionPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
