@@ -23,6 +23,7 @@ from lightning_neuro.targets.spinnaker.timing import EXTRA_LATENCY, Backend
 TEMPLATES = Environment(
     loader=PackageLoader("lightning_neuro.targets.spinnaker"), undefined=StrictUndefined, keep_trailing_newline=True
 )
+TEMPLATES.filters["by_name"] = lambda table: "{" + ", ".join(f'"{key}": {value}' for key, value in table.items()) + "}"
 MARK = "# -- "  # heading below which a module is taken over
 MEMBRANE_TOLERANCE = 1e-9
 """Largest difference of a read-out membrane, relative to the largest membrane; two float64 roundings."""
@@ -215,13 +216,17 @@ def synapses_of(connection: Connection, weight: str) -> str:
     if isinstance(connection, Dense):
         return f"dense({weight})"
     window = connection.pool if isinstance(connection, Pooled) else connection.window
+    sizes = f"input_shape={window.input_shape}"
     geometry = f"stride={window.stride}, padding={window.padding}, dilation={window.dilation}"
     if isinstance(connection, Convolution):
-        return (
-            f"convolution({weight}, input_shape={window.input_shape}, {geometry}, groups={connection.groups})"
-        )
-    inner = synapses_of(connection.then, weight)
-    return f"pooled({inner}, input_shape={window.input_shape}, kernel={window.kernel}, {geometry})"
+        return _call("convolution", weight, sizes, f"{geometry}, groups={connection.groups}")
+    inner = synapses_of(connection.then, weight).replace("\n", "\n    ")
+    return _call("pooled", inner, f"{sizes}, kernel={window.kernel}", geometry)
+
+
+def _call(function: str, *arguments: str) -> str:
+    """A call with its arguments on lines of their own."""
+    return f"{function}(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
 
 
 def describe(connection: Connection) -> str:
