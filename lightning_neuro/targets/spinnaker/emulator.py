@@ -77,12 +77,12 @@ def emulate(
 
     Args:
         scaled: plan with factors and ring buffers.
-        spikes: input raster [sample, step, input], 0/1.
+        spikes: input raster [sample, step, input], 0/1; at least one sample.
         record: keep rasters and membranes of every layer.
         progress: called with the number of samples just finished.
     """
     loaded = load_network(scaled)
-    parts = [run_samples(loaded, spikes[:0], record=record)]
+    parts = []
     for part in chunks(scaled, spikes):
         parts.append(run_samples(loaded, part, record=record))
         if progress is not None:

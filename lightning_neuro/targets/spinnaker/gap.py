@@ -41,8 +41,9 @@ def gap_steps(plan: SpinnakerPlan) -> int | None:
         to_threshold, to_nothing = _decay_steps(plan, population)
         silent[population.name] = begins + to_threshold
         longest = max(longest, begins + to_nothing)
-    total = math.ceil(longest) + max(p.cell.refractory_steps for p in plan.populations) + DRAIN_MARGIN
-    return total if math.isfinite(longest) and total <= LONGEST_GAP else None
+    if not longest <= LONGEST_GAP:
+        return None
+    return math.ceil(longest) + plan.longest_refractory + DRAIN_MARGIN
 
 
 def _decay_steps(plan: SpinnakerPlan, population: PopulationPlan) -> tuple[float, float]:

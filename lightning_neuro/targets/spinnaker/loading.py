@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,26 +107,23 @@ def load_constants(cell: CellPlan, scale: float, timestep_ms: float) -> Constant
         backend=Backend.SPINNAKER.value,
     )
     parameters = {name: np.broadcast_to(np.asarray(value, np.float64), (cell.size,)) for name, value in given.items()}
-    membrane = [membrane_constants(tau, cm, timestep_ms) for tau, cm in zip(*_pair(parameters), strict=True)]
+    resistance, mem_decay = membrane_constants(parameters["tau_m"], parameters["cm"], timestep_ms)
     delta = cell.kind is CellKind.DELTA
-    synapse = [(0, 0)] * cell.size if delta else [synapse_constants(t, timestep_ms) for t in parameters["tau_syn_E"]]
+    none = np.zeros(cell.size, np.int64)
+    syn_decay, syn_gain = (none, none) if delta else synapse_constants(parameters["tau_syn_E"], timestep_ms)
     refractory = float(parameters["tau_refrac"].max(initial=0.0))
     return Constants(
         delta=delta,
-        input_scale=divide(int(to_accum(1.0)), int(to_accum(timestep_ms))),
-        syn_decay=np.array([decay for decay, _ in synapse], np.int64),
-        syn_gain=np.array([gain for _, gain in synapse], np.int64),
-        resistance=np.array([resistance for resistance, _ in membrane], np.int64),
-        mem_decay=np.array([decay for _, decay in membrane], np.int64),
+        input_scale=int(divide(to_accum(1.0), to_accum(timestep_ms))),
+        syn_decay=syn_decay,
+        syn_gain=syn_gain,
+        resistance=resistance,
+        mem_decay=mem_decay,
         offset=to_accum(parameters["i_offset"]),
         threshold=to_accum(parameters["v_thresh"]),
         v_reset=to_accum(parameters["v_reset"]),
         refractory=-1 if cell.refractory_steps == UNTIL_THE_END else refractory_steps(refractory, timestep_ms),
     )
-
-
-def _pair(parameters: Mapping[str, NDArray[np.float64]]) -> tuple[list[float], list[float]]:
-    return parameters["tau_m"].tolist(), parameters["cm"].tolist()
 
 
 def _layer(scaled: ScaledPlan, population: PopulationPlan) -> Layer:

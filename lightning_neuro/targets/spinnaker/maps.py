@@ -21,14 +21,18 @@ Source: sPyNNaker 7.4.1, ``connectors/convolution_connector.py``, ``connectors/p
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
+from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled, Window
 from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.timing import CellKind
 
 NEURONS_PER_CORE = 256
+MOST_WEIGHTS = 16_000
+"""Of all kernels on a core: half of its 64 KB of fast memory, which no virtual board checks."""
 Tile = tuple[int, int]
 """Neurons of a map on one core: width, height."""
 
@@ -95,11 +99,33 @@ def why_no_connector(plan: SpinnakerPlan, population: PopulationPlan) -> tuple[s
     if population.cell.kind is not CellKind.EXP:
         reasons.append("connectors exist for current-based neurons only (model.tau_syn=)")
     shapes = shapes_of(plan)
+    if weights_on_a_core(plan, population) > MOST_WEIGHTS:
+        reasons.append(f"its kernels have more than {MOST_WEIGHTS:,} weights for each channel")
     if even_tile(population.shape) is None:
         reasons.append(f"its {_by(population.shape)} neurons do not divide into equal cores")
     for edge in plan.into(population.name):
         reasons.extend(f"{edge.name}: {reason}" for reason in _why_not(edge, shapes))
     return tuple(reasons)
+
+
+def weights_on_a_core(plan: SpinnakerPlan, population: PopulationPlan) -> int:
+    """Weights that a core of a layer's maps holds: the kernels of one channel, and a map for each bias."""
+    kernels = sum(edge.connection.weight.real[:1].size for edge in plan.into(population.name))
+    return kernels + len(population.biases) * math.prod(population.shape[1:])
+
+
+def connector_violations(plan: SpinnakerPlan) -> Iterator[Violation]:
+    """Every reason why a convolution of a network cannot be a connector, for those who demand one."""
+    for population in plan.populations:
+        if is_convolved(plan, population):
+            for reason in why_no_connector(plan, population):
+                yield Violation(
+                    where=population.name,
+                    what="convolution by connector",
+                    needed=reason,
+                    available="what sPyNNaker's ConvolutionConnector does exactly",
+                    remedy="target.convolution=auto   (lists of synapses where connectors are not exact)",
+                )
 
 
 def _why_not(edge: ProjectionPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:

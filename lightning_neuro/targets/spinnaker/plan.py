@@ -179,6 +179,16 @@ class SpinnakerPlan:
         """Identifiers of the input and the layers by name."""
         return {self.input.name: self.input_label, **{p.name: p.label for p in self.populations}}
 
+    def refractory_steps(self, population: PopulationPlan) -> int:
+        """Refractory steps of a layer; the end of the sample in steps."""
+        steps = population.cell.refractory_steps
+        return (self.steps or 0) if steps == UNTIL_THE_END else steps
+
+    @property
+    def longest_refractory(self) -> int:
+        """Most refractory steps of any layer."""
+        return max((self.refractory_steps(p) for p in self.populations), default=0)
+
     def population(self, name: str) -> PopulationPlan:
         """Layer by name."""
         return next(p for p in self.populations if p.name == name)

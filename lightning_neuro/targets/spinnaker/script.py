@@ -13,7 +13,6 @@ from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_
 from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
     LINES_PER_CORE,
-    UNTIL_THE_END,
     PopulationPlan,
     ProjectionPlan,
     SpinnakerPlan,
@@ -23,6 +22,7 @@ from lightning_neuro.targets.spinnaker.timing import EXTRA_LATENCY, Backend
 TEMPLATES = Environment(
     loader=PackageLoader("lightning_neuro.targets.spinnaker"), undefined=StrictUndefined, keep_trailing_newline=True
 )
+TEMPLATES.filters["by_name"] = lambda table: "{" + ", ".join(f'"{key}": {value}' for key, value in table.items()) + "}"
 MARK = "# -- "  # heading below which a module is taken over
 MEMBRANE_TOLERANCE = 1e-9
 """Largest difference of a read-out membrane, relative to the largest membrane; two float64 roundings."""
@@ -84,7 +84,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         output=labels[plan.output],
         readout=plan.readout.value,
         lead=LEAD_STEPS,
-        drain=longest_delay(plan) + longest_refractory(plan) + DRAIN_MARGIN,
+        drain=longest_delay(plan) + plan.longest_refractory + DRAIN_MARGIN,
         gap=gap_steps(plan),
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
@@ -125,17 +125,6 @@ def longest_delay(plan: SpinnakerPlan) -> int:
     return max((d + plan.population(p.post).pulses for p in plan.projections for d in p.delay.values()), default=1)
 
 
-def longest_refractory(plan: SpinnakerPlan) -> int:
-    """Longest refractory period, in steps; one that lasts until the end of the sample counts its steps."""
-    return max((refractory_of(plan, p) for p in plan.populations), default=0)
-
-
-def refractory_of(plan: SpinnakerPlan, population: PopulationPlan) -> int:
-    """Refractory steps of a layer."""
-    steps = population.cell.refractory_steps
-    return (plan.steps or 0) if steps == UNTIL_THE_END else steps
-
-
 def _blocks(plan: SpinnakerPlan) -> list[Block]:
     built = {plan.input.name}
     blocks = []
@@ -154,7 +143,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Proj
         shape=population.shape,
         cell=cell.kind.value,
         behind={backend.value: population.shift[backend] for backend in Backend if backend in population.shift},
-        refractory=refractory_of(plan, population),
+        refractory=plan.refractory_steps(population),
         spiking=cell.spiking,
         pulses=population.pulses,
         scale=population.scale,
@@ -215,13 +204,17 @@ def synapses_of(connection: Connection, weight: str) -> str:
     if isinstance(connection, Dense):
         return f"dense({weight})"
     window = connection.pool if isinstance(connection, Pooled) else connection.window
+    sizes = f"input_shape={window.input_shape}"
     geometry = f"stride={window.stride}, padding={window.padding}, dilation={window.dilation}"
     if isinstance(connection, Convolution):
-        return (
-            f"convolution({weight}, input_shape={window.input_shape}, {geometry}, groups={connection.groups})"
-        )
-    inner = synapses_of(connection.then, weight)
-    return f"pooled({inner}, input_shape={window.input_shape}, kernel={window.kernel}, {geometry})"
+        return _call("convolution", weight, sizes, f"{geometry}, groups={connection.groups}")
+    inner = synapses_of(connection.then, weight).replace("\n", "\n    ")
+    return _call("pooled", inner, f"{sizes}, kernel={window.kernel}", geometry)
+
+
+def _call(function: str, *arguments: str) -> str:
+    """A call with its arguments on lines of their own."""
+    return f"{function}(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
 
 
 def describe(connection: Connection) -> str:

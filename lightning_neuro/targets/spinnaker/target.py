@@ -15,7 +15,7 @@ from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
-from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, lay_out
+from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, connector_violations, lay_out
 from lightning_neuro.targets.spinnaker.notes import notes
 from lightning_neuro.targets.spinnaker.number_rules import check_numbers
 from lightning_neuro.targets.spinnaker.plan import plan_network
@@ -95,7 +95,10 @@ class SpinnakerTarget:
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""
-        return check_graph(graph, self.limits)
+        found = check_graph(graph, self.limits)
+        if found or self.convolution != ConvolutionBy.CONNECTOR.value:
+            return found
+        return tuple(connector_violations(plan_network(graph, self.timestep_ms)))
 
     def write(self, job: Job, folder: Path) -> None:
         """Write the artefact, recorded samples included, into an empty folder.

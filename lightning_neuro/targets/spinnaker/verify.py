@@ -20,6 +20,7 @@ from lightning_neuro.targets.spinnaker import nest
 from lightning_neuro.targets.spinnaker.artefact import TESTSET, WEIGHTS
 from lightning_neuro.targets.spinnaker.emulation import EMULATOR, prove_emulated
 from lightning_neuro.targets.spinnaker.energy import Activity, energy_per_inference
+from lightning_neuro.targets.spinnaker.estimates import core_loads, real_time, time_scale_factor
 from lightning_neuro.targets.spinnaker.expectation import expect_board
 from lightning_neuro.targets.spinnaker.gap import period_overhead
 from lightning_neuro.targets.spinnaker.placement import placement_plot
@@ -213,16 +214,21 @@ def prove_board(subject: Subject) -> Proof:
         spikes=spikes / len(vectors.spikes) + sources,
         chips_per_spike=float(run.image.used_chips),
     )
+    loads = core_loads(plan, {plan.input.name: vectors.spikes, **vectors.expected.spikes})
     energy = energy_per_inference(
         activity,
         cores=len(run.image.cores),
         chips=run.image.used_chips,
         boards=run.image.boards,
-        timestep_ms=plan.timestep_ms,
+        timestep_ms=plan.timestep_ms * time_scale_factor(loads),
     )
     return Proof(
         checks=run.checks,
-        resources={**board_resources(run.image), "energy_per_inference": energy},
+        resources={
+            **board_resources(run.image),
+            "real_time": real_time(loads),
+            "energy_per_inference": energy,
+        },
         plots=(placement_plot(run.image),),
     )
 
