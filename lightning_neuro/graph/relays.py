@@ -39,6 +39,8 @@ def relay_skips(graph: HardwareGraph) -> HardwareGraph:
     """
     names = [graph.input.name, *(p.name for p in graph.populations)]
     for post in range(len(names) - 1, 1, -1):  # from the back, so that a line moves one layer forward at a time
+        for pre in names[: post - 1]:  # lines that neurons and relays of a layer share need one relay
+            graph = _joined(graph, pre, names[post])
         for projection in graph.into(names[post]):
             if names.index(projection.pre) < post - 1:
                 graph = _one_layer_on(graph, projection, names[post - 1])

@@ -145,7 +145,8 @@ def _conductance(tau_syn: float, tau_mem: float) -> float:
 
 def _threshold(threshold: float | Tensor, weights: Tensor) -> Tensor:
     values = torch.as_tensor(threshold, dtype=weights.dtype, device=weights.device).detach()
-    if values.numel() and not bool((values > 0).all()):
+    positive = bool((values > 0).all()) if isinstance(threshold, Tensor) else threshold > 0
+    if not positive:
         raise _error(
             f"threshold {values.min().item():g} is not positive",
             "a neuron at rest is at 0; with such a threshold it spikes without an input",

@@ -27,8 +27,8 @@ def growth(times, g, first, grown_current, grown_membrane):  # pragma: no cover 
         first[b] = earliest if earliest < math.inf else 0.0
         for i in range(times.shape[1]):
             age = min(times[b, i] - first[b], WIDEST_SPAN)
-            grown_current[b, i] = math.exp(age)
-            grown_membrane[b, i] = grown_current[b, i] if g == 1.0 else math.exp(min(g * age, WIDEST_SPAN))
+            grown_membrane[b, i] = math.exp(min(g * age, WIDEST_SPAN))
+            grown_current[b, i] = grown_membrane[b, i] ** 2 if g == 0.5 else math.exp(age)  # g = 1: the same array
 
 
 @njit(cache=True, nogil=True)

@@ -56,9 +56,7 @@ def forward(times: Tensor, weights: Tensor, threshold: Tensor, conductance: floa
     return Spikes(torch.from_numpy(spikes).to(times.dtype), torch.from_numpy(slope).to(times.dtype))
 
 
-def _walk_samples(
-    times: np.ndarray, weights: np.ndarray, thresholds: np.ndarray, g: float, found: Found
-) -> None:
+def _walk_samples(times: np.ndarray, weights: np.ndarray, thresholds: np.ndarray, g: float, found: Found) -> None:
     order, count = np.argsort(times, 1), np.empty(len(times), np.int64)
     gap, keep_current, keep_membrane, rise = np.empty((4, *times.shape))
     walk.intervals(times, order, g, count, gap, keep_current, keep_membrane, rise)

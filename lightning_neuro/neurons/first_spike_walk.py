@@ -19,8 +19,23 @@ def kernel(lag, g):  # pragma: no cover - compiled
     """K(lag)."""
     if g == 1.0:
         return lag * math.exp(-lag)
+    if g == 0.5 and lag > 0.01:  # one exponential is enough where the difference keeps its digits
+        root = math.exp(-0.5 * lag)
+        return 2.0 * root * (1.0 - root)
     apart = abs(1.0 - g)
     return math.exp(-min(1.0, g) * lag) * math.expm1(-apart * lag) / -apart
+
+
+@njit(cache=True, nogil=True)
+def _step(lag, g):  # pragma: no cover - compiled
+    """exp(-lag), exp(-g lag), K(lag)."""
+    if g == 1.0:
+        decay = math.exp(-lag)
+        return decay, decay, lag * decay
+    if g == 0.5:
+        root = math.exp(-0.5 * lag)
+        return root * root, root, 2.0 * root * (1.0 - root if lag > 0.01 else -math.expm1(-0.5 * lag))
+    return math.exp(-lag), math.exp(-g * lag), kernel(lag, g)
 
 
 @njit(cache=True, nogil=True)
@@ -50,11 +65,8 @@ def intervals(times, order, g, count, gap, keep_current, keep_membrane, rise):  
         count[b] = n
         for k in range(n - 1):
             lag = times[b, order[b, k + 1]] - times[b, order[b, k]]
-            decay = math.exp(-lag)
             gap[b, k] = lag
-            keep_current[b, k] = decay
-            keep_membrane[b, k] = decay if g == 1.0 else math.exp(-g * lag)
-            rise[b, k] = lag * decay if g == 1.0 else kernel(lag, g)
+            keep_current[b, k], keep_membrane[b, k], rise[b, k] = _step(lag, g)
         if n > 0:
             gap[b, n - 1] = math.inf
             keep_current[b, n - 1] = 0.0
@@ -135,10 +147,8 @@ def walk_pairs(times, order, weights, threshold, g, start, gap, current, climb):
                     break
                 i += weights[m, order[b, m, k]]
                 step = times[b, m, order[b, m, k + 1]] - now if k + 1 < n_in else math.inf
-                decay = math.exp(-step)
-                after = 0.0
-                if step < math.inf:
-                    after = v * (decay if g == 1.0 else math.exp(-g * step)) + i * kernel(step, g)
+                decay_i, decay_v, rise = (0.0, 0.0, 0.0) if step == math.inf else _step(step, g)
+                after = v * decay_v + i * rise
                 if v + (i - g * v) * step >= theta * TANGENT_SLACK and _reaches(i, v, after, theta, step, g):
                     start[b, m] = now
                     gap[b, m] = step
@@ -146,4 +156,4 @@ def walk_pairs(times, order, weights, threshold, g, start, gap, current, climb):
                     climb[b, m] = 1.0 - g * v / i
                     break
                 v = after
-                i *= decay
+                i *= decay_i

@@ -47,6 +47,11 @@ class SpikeNoise:
         """Draw what is added to the threshold of each neuron for ever, [n_out]."""
         return self.threshold_mean + self.threshold_fixed * torch.randn(n_out, dtype=dtype)
 
+    @property
+    def varies(self) -> bool:
+        """Whether thresholds differ from one call to the next."""
+        return self.threshold_batch > 0 or self.threshold_sample > 0
+
     def thresholds(self, fixed: Tensor, batch: int) -> Tensor:
         """Draw the thresholds of one batch.
 

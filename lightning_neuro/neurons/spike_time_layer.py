@@ -94,13 +94,15 @@ class SpikeTimeLayer(nn.Module):
         Args:
             times: [batch, n_in] input spikes, inf = silent.
         """
-        thresholds = self.noise.thresholds(self.thresholds(), len(times))
+        thresholds = self.thresholds()
+        if self.noise.varies:
+            thresholds = torch.maximum(self.noise.thresholds(thresholds, len(times)), LOWEST_THRESHOLD * self.threshold)
         spikes = spike_times(
             times.to(self.weights.dtype),
             self.effective_weights(),
             tau_syn=float(self.tau_syn),
             tau_mem=float(self.tau_mem),
-            threshold=torch.maximum(thresholds, LOWEST_THRESHOLD * self.threshold),
+            threshold=thresholds,
             delays=None if self.delays is None else self.delays(),
             max_dw_norm=self.max_dw_norm,
         )

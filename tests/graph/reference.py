@@ -45,9 +45,12 @@ def step_through(case: Case, drive: list[Any]) -> tuple[list[int], list[Any]]:
         v = min(max(v, case.low), case.high)
         if fired and case.kind == "clamp":
             v = case.v_reset
-        fired = case.kind != "none" and v > case.threshold
+        if case.kind == "once" and any(spikes):
+            v, fired = case.v_reset, False
+        else:
+            fired = case.kind != "none" and v > case.threshold
         if fired and case.delay == 0:
-            v = case.v_reset if case.kind == "zero" else v - case.threshold
+            v = v - case.threshold if case.kind == "subtract" else case.v_reset
         spikes.append(int(fired))
         membranes.append(v)
     return spikes, membranes

@@ -16,7 +16,7 @@ from tests.graph.networks import chain, quantized_chain, spikes
 from tests.graph.reference import Case, step_through
 
 VECTORS = Path(__file__).parent.parent / "golden" / "step_vectors.json"
-RESETS = [("none", 0), ("zero", 0), ("zero", 1), ("subtract", 0), ("subtract", 1), ("clamp", 1)]
+RESETS = [("none", 0), ("zero", 0), ("zero", 1), ("subtract", 0), ("subtract", 1), ("clamp", 1), ("once", 0)]
 
 
 def make_vectors() -> list[dict]:

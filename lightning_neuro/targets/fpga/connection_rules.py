@@ -13,9 +13,13 @@ def chain(graph: HardwareGraph) -> Iterator[Violation]:
     before, seen = graph.input.name, {graph.input.name}
     for population in graph.populations:
         incoming = graph.into(population.name)
+        parallel = _parallel_delays(incoming, before)
+        if parallel:
+            yield _delays_refused(parallel)
+            incoming = tuple(p for p in incoming if p.pre != before)
         for projection in incoming:
             yield from _source(projection, before, seen)
-        for feeds, least in ((before, 1), (population.name, 0)):
+        for feeds, least in ((before, 0 if parallel else 1), (population.name, 0)):
             count = sum(p.pre == feeds for p in incoming)
             if not least <= count <= 1:
                 yield Violation(
@@ -35,6 +39,23 @@ def chain(graph: HardwareGraph) -> Iterator[Violation]:
             available=f"the last layer, {before}",
             remedy="remove the layers behind the output   (train again)",
         )
+
+
+def _parallel_delays(incoming: tuple[Projection, ...], before: str) -> tuple[Projection, ...]:
+    """All projections from the layer before where they differ by their delays: synapses that each have their own."""
+    found = tuple(p for p in incoming if p.pre == before)
+    return found if len(found) > 1 and any(p.delay for p in found) else ()
+
+
+def _delays_refused(parallel: tuple[Projection, ...]) -> Violation:
+    delays = sorted({p.delay for p in parallel})
+    return Violation(
+        where=f"{parallel[0].pre} -> {parallel[0].post}",
+        what="delays",
+        needed=f"{len(delays)} different ones, {delays[0]} to {delays[-1]} steps",
+        available="no delay between layers",
+        remedy="target=spinnaker, which has delays; or model.delays=none   (train again)",
+    )
 
 
 def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Violation]:

@@ -66,7 +66,7 @@ def test_a_layer_that_feeds_itself_one_step_later_breaks_nothing(small_graph: Ha
         ("output", "hidden", 1, "feedback between layers"),
         ("input", "output", 0, "skip connection"),
         ("input", "output", 1, "skip connection"),
-        ("hidden", "output", 1, "delay"),
+        ("hidden", "output", 1, "delays"),
         ("hidden", "output", 0, "inputs"),
     ],
 )
