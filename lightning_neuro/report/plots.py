@@ -171,7 +171,7 @@ def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
     Args:
         errors: differences in steps, by population, late positive.
     """
-    figure = _figure(_WIDTH, 1.0 + 1.5 * len(errors))
+    figure = make_figure(_WIDTH, 1.0 + 1.5 * len(errors))
     panels = np.atleast_1d(figure.subplots(len(errors), 1, sharex=True))
     reach = max([4.0, *(float(np.quantile(np.abs(e), 0.99)) for e in errors.values() if e.size)])
     edges = np.linspace(-reach, reach, 65)
@@ -180,7 +180,7 @@ def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
         axes.set_title(f"{name}: {len(values):,} spikes", loc="left", fontsize=9)
         axes.set_ylabel("spikes")
     panels[-1].set_xlabel("first spike in steps minus analytic time (steps)")
-    return _finish(
+    return finish(
         figure, "Spike times in steps",
         "How far first spikes of the unrounded network move when time advances in steps; a common shift is harmless.",
     )  # fmt: skip

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.report.model import Plot
-from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, _figure
-from lightning_neuro.report.plots import _finish as _plain_finish
+from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, make_figure
+from lightning_neuro.report.plots import finish as _plain_finish
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def class_map(predicted: Array, points: Array, labels: Array, answers: Array, na
     """
     from matplotlib.colors import to_rgb
 
-    figure = _figure(5.8, 5.4)
+    figure = make_figure(5.8, 5.4)
     axes = figure.add_subplot()
     image = np.ones((*predicted.shape, 3))
     for number in range(len(names)):
@@ -65,7 +65,7 @@ def time_maps(maps: Mapping[str, Array], title: str) -> Plot:
     """
     columns = min(len(maps), 4)
     rows = -(-len(maps) // columns)
-    figure = _figure(0.9 + 2.6 * columns, 0.5 + 2.6 * rows)
+    figure = make_figure(0.9 + 2.6 * columns, 0.5 + 2.6 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     finite = np.concatenate([values[np.isfinite(values)] for values in maps.values()] or [np.zeros(1)])
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
@@ -104,7 +104,7 @@ def confusion_matrix(labels: Array, answers: Array, names: Sequence[str]) -> Plo
     matrix = np.zeros((count, count + silent), int)
     np.add.at(matrix, (labels, np.where(answers < 0, count, answers)), 1)
     side = 1.6 + 0.42 * count
-    figure = _figure(side + 0.5, side)
+    figure = make_figure(side + 0.5, side)
     axes = figure.add_subplot()
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1.25)
@@ -129,7 +129,7 @@ def time_histograms(layers: Mapping[str, Array], outputs: Array, labels: Array) 
         outputs: [sample, class] spike times of the last layer.
         labels: [sample] right classes.
     """
-    figure = _figure(5.8, 0.7 + 1.6 * (len(layers) + 1))
+    figure = make_figure(5.8, 0.7 + 1.6 * (len(layers) + 1))
     panels = np.atleast_1d(figure.subplots(len(layers) + 1, 1, sharex=True))
     everything = np.concatenate([times[np.isfinite(times)] for times in (*layers.values(), outputs)])
     edges = np.linspace(0, float(np.percentile(everything, 99.9)) if everything.size else 1, _BINS)
@@ -159,7 +159,7 @@ def weight_histograms(weights: Mapping[str, Array]) -> Plot:
     Args:
         weights: any shape, by name with its unit, for example ``"layer 1: weights (threshold)"``.
     """
-    figure = _figure(5.8, 0.6 + 1.6 * len(weights))
+    figure = make_figure(5.8, 0.6 + 1.6 * len(weights))
     panels = np.atleast_1d(figure.subplots(len(weights), 1))
     for axes, (name, values) in zip(panels, weights.items(), strict=True):
         flat = np.ravel(values)
@@ -177,7 +177,7 @@ def hidden_times(layers: Mapping[str, Array]) -> Plot:
     Args:
         layers: [sample, neuron] spike times by name of the hidden layer.
     """
-    figure = _figure(5.8, 0.6 + 2.6 * len(layers))
+    figure = make_figure(5.8, 0.6 + 2.6 * len(layers))
     panels = np.atleast_1d(figure.subplots(len(layers), 1, sharex=False))
     for axes, (name, times) in zip(panels, layers.items(), strict=True):
         active = np.isfinite(times).mean(0)
@@ -208,7 +208,7 @@ def sorted_outputs(outputs: Array, labels: Array, names: Sequence[str]) -> Plot:
     shown = list(range(min(len(names), _MOST_PANELS)))
     columns = min(len(shown), 5)
     rows = -(-len(shown) // columns)
-    figure = _figure(0.6 + 2.3 * columns, 0.9 + 2.0 * rows)
+    figure = make_figure(0.6 + 2.3 * columns, 0.9 + 2.0 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
     finite = outputs[np.isfinite(outputs)]
     top = 1.08 * float(finite.max()) if finite.size else 1.0
@@ -239,7 +239,7 @@ def trajectories(parameters: Mapping[str, Array]) -> Plot:
     Args:
         parameters: [epoch, parameter] by name with its unit; row 0 is the start.
     """
-    figure = _figure(5.8, 0.6 + 1.9 * len(parameters))
+    figure = make_figure(5.8, 0.6 + 1.9 * len(parameters))
     panels = np.atleast_1d(figure.subplots(len(parameters), 1, sharex=True))
     for axes, (name, values) in zip(panels, parameters.items(), strict=True):
         for number, line in enumerate(values.T):
