@@ -23,7 +23,7 @@ from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec, default_spec
-from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, test_raster, time_errors
+from lightning_neuro.in_steps import InSteps, accuracy_check, as_rasters, in_steps, time_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
 from lightning_neuro.report.write import write_report
@@ -118,8 +118,8 @@ def deploy(
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
-    if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.STEPPED:
-        inputs = test_raster(inputs, graph)
+    if graph.time is TimeBase.STEPPED:
+        inputs = as_rasters(inputs, graph)
     spikes = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
     expected = golden.run(graph, spikes, arithmetic=arithmetic, record=True)
     return TestVectors(spikes=spikes, expected=expected, labels=inputs.labels)

@@ -45,6 +45,10 @@ class SpikeSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, index: np.ndarray | slice) -> SpikeSet:
+        """Return a part of the samples."""
+        return SpikeSet(spikes=self.spikes[index], labels=self.labels[index])
+
     def pack(self) -> Packed:
         """Return plain tensors, strings and integers; eight spikes to a byte."""
         samples, steps, inputs = self.spikes.shape

@@ -108,7 +108,7 @@ def manifest(plan: SpinnakerPlan, record: NetworkRecord | None) -> dict[str, obj
 def topology(record: NetworkRecord) -> dict[str, object]:
     """What has to be the same in another checkpoint for its weights to fit the script."""
     said = record.metadata.to_dict()
-    return {"network": structure_of(nir_to_plain(record.graph)), **{key: said[key] for key in TOPOLOGY_METADATA}}
+    return {"network": structure_of(nir_to_plain(record.graph)), **{key: said.get(key) for key in TOPOLOGY_METADATA}}
 
 
 def _version(package: str) -> str | None:

@@ -28,6 +28,7 @@ from lightning_neuro.targets.spinnaker.timing import Backend
 
 NEURON_KINDS = (Lif, CubaLif)
 MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
+RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
 RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
 DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
 SHORTEST_STEP_MS = 0.1  # below it a core has no time to update its neurons
@@ -125,12 +126,12 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
                 available="zero",
                 remedy="model.reset=zero   (train again; SpiNNaker2 can subtract: lightning-neuro export, network.nir)",
             )
-        elif reset.delay not in (0, 1) or (reset.kind is ResetKind.CLAMP and reset.delay != 1):
+        elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
             yield Violation(
                 where=population.name,
                 what="reset",
                 needed=f"{reset.kind.value}, delay {reset.delay}",
-                available="zero with delay 0 or 1, clamp with delay 1, none",
+                available="zero with delay 0 or 1, clamp with delay 1, once with delay 0, none",
                 remedy="model.reset_delay=0   (train again)",
             )
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.in_steps import as_rasters
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.spinnaker.emulator import Emulation, chunks, run_samples
 from lightning_neuro.targets.spinnaker.loading import LoadedNetwork, load_network
+from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights, unit
 
 EMULATOR = "fixed_point_emulator"
@@ -71,7 +74,7 @@ class Comparison:
 def compare_with_machine(
     scaled: ScaledPlan,
     graph: HardwareGraph,
-    inputs: SpikeSet,
+    inputs: Inputs,
     progress: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Run every sample on the emulated machine and in the golden model.
@@ -87,7 +90,10 @@ def compare_with_machine(
     both, either = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     machine: list[Emulation] = []
     reference: list[NDArray[np.int64]] = []
-    for part in chunks(scaled, inputs.spikes):
+    sent = 0
+    for chosen in chunks(scaled, len(inputs), _steps(scaled.plan, inputs)):
+        part = as_rasters(inputs.take(chosen), graph).spikes
+        sent += int(part.sum(dtype=np.int64))
         meant = golden.run(graph, part, arithmetic="real", record=True)
         found = run_samples(loaded, part, record=True)
         for name in names:
@@ -103,7 +109,7 @@ def compare_with_machine(
         reference=_joined(reference),
         labels=inputs.labels,
         agreement={name: both[name] / either[name] if either[name] else 1.0 for name in names},
-        spikes=_spikes_per_sample(loaded, machine, inputs),
+        spikes=_spikes_per_sample(loaded, machine, sent, len(inputs), _steps(scaled.plan, inputs)),
         saturations={name: sum(m.saturations[name] for m in machine) for name in names},
         overflows={name: sum(m.overflows[name] for m in machine) for name in names},
         weights_changed=weights_changed(scaled),
@@ -119,15 +125,23 @@ def _without_rasters(found: Emulation) -> Emulation:
         spikes={},
         membrane={},
         scores=found.scores,
+        classes=found.classes,
         spike_counts=found.spike_counts,
         saturations=found.saturations,
         overflows=found.overflows,
     )
 
 
-def _spikes_per_sample(loaded: LoadedNetwork, machine: list[Emulation], inputs: SpikeSet) -> dict[str, float]:
-    plan, samples, steps = loaded.scaled.plan, max(len(inputs), 1), inputs.spikes.shape[1]
-    counts = {plan.input.name: int(inputs.spikes.sum(dtype=np.int64)) / samples}
+def _steps(plan: SpinnakerPlan, inputs: Inputs) -> int:
+    """Steps of a sample; spike times say nothing about it."""
+    return inputs.spikes.shape[1] if isinstance(inputs, SpikeSet) else plan.steps or 1
+
+
+def _spikes_per_sample(
+    loaded: LoadedNetwork, machine: list[Emulation], sent: int, samples: int, steps: int
+) -> dict[str, float]:
+    plan, samples = loaded.scaled.plan, max(samples, 1)
+    counts = {plan.input.name: sent / samples}
     for population in plan.populations:
         counts[population.name] = sum(m.spike_counts[population.name] for m in machine) / samples
         for bias in population.biases:
@@ -218,7 +232,7 @@ class EmulatorRun:
 def prove_emulated(
     scaled: ScaledPlan,
     graph: HardwareGraph,
-    inputs: SpikeSet,
+    inputs: Inputs,
     *,
     tolerance: float,
     progress: Callable[[int], None] | None = None,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.golden import delayed, read_out
+from lightning_neuro.graph.golden import NO_CLASS, delayed, read_out
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.targets.spinnaker.accum import from_accum
 from lightning_neuro.targets.spinnaker.emulator_kernels import advance_cells
@@ -35,6 +35,8 @@ class Emulation:
         spikes: rasters [sample, step, neuron] of every layer; of the output only, unless recorded.
         membrane: membranes in network units, where recorded or read out.
         scores: read-out value of every class, [sample, class].
+        classes: predicted class of every sample; ties go to the lowest index, and where every output neuron of a
+            network that is read by its first spike stays silent, there is none (``NO_CLASS``).
         spike_counts: spikes of every layer in all samples.
         saturations: ring buffers that were full, by layer (neurons times steps).
         overflows: membranes that left signed 16.15 and wrapped, by layer.
@@ -43,14 +45,10 @@ class Emulation:
     spikes: Mapping[str, NDArray[np.uint8]]
     membrane: Mapping[str, NDArray[np.float64]]
     scores: NDArray[Any]
+    classes: NDArray[np.int64]
     spike_counts: Mapping[str, int]
     saturations: Mapping[str, int]
     overflows: Mapping[str, int]
-
-    @property
-    def classes(self) -> NDArray[np.int64]:
-        """Predicted class of every sample; ties go to the lowest index."""
-        return np.argmax(self.scores, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,19 +81,19 @@ def emulate(
     """
     loaded = load_network(scaled)
     parts = []
-    for part in chunks(scaled, spikes):
-        parts.append(run_samples(loaded, part, record=record))
+    for chosen in chunks(scaled, *spikes.shape[:2]):
+        parts.append(run_samples(loaded, spikes[chosen], record=record))
         if progress is not None:
-            progress(len(part))
+            progress(len(spikes[chosen]))
     return _join(parts)
 
 
-def chunks(scaled: ScaledPlan, spikes: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def chunks(scaled: ScaledPlan, samples: int, steps: int) -> Iterator[slice]:
     """Samples in portions that fit in memory."""
-    widest = max(spikes.shape[2], *(p.size for p in scaled.plan.populations))
-    many = max(1, _CHUNK_VALUES // max(1, widest * spikes.shape[1]))
-    for start in range(0, len(spikes), many):
-        yield spikes[start : start + many]
+    widest = max(scaled.plan.input.size, *(p.size for p in scaled.plan.populations))
+    many = max(1, _CHUNK_VALUES // max(1, widest * steps))
+    for start in range(0, samples, many):
+        yield slice(start, start + many)
 
 
 def run_samples(loaded: LoadedNetwork, spikes: NDArray[Any], *, record: bool) -> Emulation:
@@ -110,10 +108,13 @@ def run_samples(loaded: LoadedNetwork, spikes: NDArray[Any], *, record: bool) ->
         p.name: from_accum(tape.membranes[p.name]) / p.scale for p in plan.populations if p.name in tape.membranes
     }
     output = rasters[plan.output]
+    scores = read_out(plan.readout, output, membranes.get(plan.output, np.zeros(output.shape)))
+    silent = (scores == 0).all(axis=1) & plan.may_stay_silent
     return Emulation(
         spikes=rasters if record else {plan.output: output},
         membrane=membranes,
-        scores=read_out(plan.readout, output, membranes.get(plan.output, np.zeros(output.shape))),
+        scores=scores,
+        classes=np.where(silent, NO_CLASS, np.argmax(scores, axis=1)).astype(np.int64),
         spike_counts={name: int(rasters[name].sum(dtype=np.int64)) for name in names},
         saturations=tape.saturations,
         overflows=tape.overflows,
@@ -228,6 +229,7 @@ def _join(parts: Sequence[Emulation]) -> Emulation:
         spikes=table("spikes"),
         membrane=table("membrane"),
         scores=np.concatenate([part.scores for part in parts]),
+        classes=np.concatenate([part.classes for part in parts]),
         spike_counts=totals("spike_counts"),
         saturations=totals("saturations"),
         overflows=totals("overflows"),

@@ -37,7 +37,7 @@ def weights_of_checkpoint(path: Path, manifest: dict[str, Any]) -> dict[str, NDA
     quantized = (stored or {}).get("quantized") or {}
     if not quantized.get("constants"):
         raise ValueError("it holds no quantised network (train with the Quantize callback, or deploy it instead)")
-    said = {key: stored["metadata"][key] for key in TOPOLOGY_METADATA}
+    said = {key: stored["metadata"].get(key) for key in TOPOLOGY_METADATA}
     found = {"network": structure_of(stored["nir"]), **said}
     differ = [key for key, value in found.items() if value != manifest["topology"].get(key)]
     if differ:

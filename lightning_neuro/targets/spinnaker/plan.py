@@ -189,6 +189,12 @@ class SpinnakerPlan:
         """Most refractory steps of any layer."""
         return max((self.refractory_steps(p) for p in self.populations), default=0)
 
+    @property
+    def may_stay_silent(self) -> bool:
+        """Whether silence of every output neuron is no answer: networks read by the one spike of a neuron."""
+        once = self.population(self.output).cell.refractory_steps == UNTIL_THE_END
+        return once and self.readout is ReadoutKind.FIRST_SPIKE
+
     def population(self, name: str) -> PopulationPlan:
         """Layer by name."""
         return next(p for p in self.populations if p.name == name)
@@ -232,6 +238,7 @@ REFRACTORY_STEPS: Mapping[ResetKind, int] = {
     ResetKind.NONE: 0,
     ResetKind.ZERO: 0,  # at once or at the start of the next step: the same spikes
     ResetKind.CLAMP: 1,  # the whole next step stays at v_reset, its input included
+    ResetKind.ONCE: UNTIL_THE_END,
 }
 """What a reset means for PyNN's refractory period; resets by subtraction exist on no cell."""
 

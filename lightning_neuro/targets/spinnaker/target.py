@@ -9,9 +9,11 @@ from pathlib import Path
 
 from lightning_neuro.errors import ConfigError, ConstraintError, Violation
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.in_steps import as_rasters
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
@@ -58,6 +60,8 @@ class SpinnakerTarget:
     name = "spinnaker"
     arithmetic: Arithmetic = "real"
     default_spec = QuantizeSpec(weight_bits=16, state_bits=32, leak_bits=16)
+    # 0.1 ms is the shortest step that a core has time for
+    discretisation = Discretisation(decay=Decay.EXACT, dt_s=1e-4, steps_per_tau=100, relays=False)
     default_samples = 50
 
     def __post_init__(self) -> None:
@@ -145,6 +149,6 @@ def _activity(job: Job) -> dict[str, golden.Raster]:
     stored = job.record.calibration if job.record is not None else None
     if stored is None or not len(stored):
         return {job.graph.input.name: job.vectors.spikes, **job.vectors.expected.spikes}
-    spikes = stored.spikes[:CALIBRATION_SAMPLES]
+    spikes = as_rasters(stored.take(slice(CALIBRATION_SAMPLES)), job.graph).spikes
     recorded = golden.run(job.graph, spikes, arithmetic="real", record=True)
     return {job.graph.input.name: spikes, **recorded.spikes}

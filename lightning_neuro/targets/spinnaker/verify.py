@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ToolError
 from lightning_neuro.graph.golden import Recording
@@ -188,7 +189,7 @@ def prove_emulator(subject: Subject) -> Proof:
     return Proof(checks=(run.check,), resources=run.resources, share=run.share)
 
 
-def evaluation_set(job: Job) -> SpikeSet:
+def evaluation_set(job: Job) -> Inputs:
     """All samples that the file holds, or those of the proof where it holds none."""
     stored = job.record.evaluation if job.record is not None else None
     if stored is not None and len(stored):
