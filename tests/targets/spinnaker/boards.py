@@ -83,7 +83,7 @@ def network(shape: tuple[int, ...], populations: list[Population], projections: 
 
 
 def convolutional(seed: int = 0) -> HardwareGraph:
-    """Two channels of 8 x 10, kernels that are not square, stride, padding, groups, pooling, biases, a dense read-out."""
+    """Two channels of 8 x 10, oblong kernels, stride, padding, groups, pooling, biases, and a dense read-out."""
     rng = np.random.default_rng(seed)
     first = window((2, 8, 10), (3, 2), stride=(2, 1), padding=(1, 0))
     pool = Window(
