@@ -11,7 +11,9 @@ import pytest
 
 from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, Values
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.spinnaker.verify import Subject, prove_board, prove_nest
+from lightning_neuro.targets.spinnaker.proof import Subject
+from lightning_neuro.targets.spinnaker.prove_machine import prove_board
+from lightning_neuro.targets.spinnaker.prove_network import prove_nest
 from tests.targets.spinnaker import cases
 from tests.targets.spinnaker.cases import CLAMP
 
