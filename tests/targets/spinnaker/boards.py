@@ -103,7 +103,7 @@ def convolutional(seed: int = 0) -> HardwareGraph:
 
 
 def recurrent(seed: int = 0, *, hidden: int = 300) -> HardwareGraph:
-    """More neurons than one core holds, a loop, a skipping connection with a delay beyond the ring buffer."""
+    """More neurons than one core holds, a loop, a delay longer than the ring buffer."""
     rng = np.random.default_rng(seed)
 
     def dense(post: int, pre: int, spread: float) -> Dense:
@@ -116,7 +116,7 @@ def recurrent(seed: int = 0, *, hidden: int = 300) -> HardwareGraph:
             edge("input", "hidden", dense(hidden, 20, 0.4)),
             edge("hidden", "hidden", dense(hidden, hidden, 0.05), delay=1),
             edge("hidden", "out", dense(5, hidden, 0.2)),
-            edge("input", "out", dense(5, 20, 0.3), delay=40),
+            edge("input", "hidden", dense(hidden, 20, 0.1), delay=40),
         ],
     )
 
