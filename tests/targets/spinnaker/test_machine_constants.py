@@ -32,7 +32,6 @@ def test_what_is_promised_is_what_the_machine_computes(step_ms: float) -> None:
 
 def test_decays_are_closer_than_with_the_textbook_tau() -> None:
     wanted = DECAYS[DECAYS > 0.5]
-    textbook, _ = membrane_constants(-1 / np.log(wanted), np.ones_like(wanted), 1.0)
     _, theirs = membrane_constants(-1 / np.log(wanted), np.ones_like(wanted), 1.0)
     _, ours = machine_tau(wanted, 1.0, membrane=True)
     off, best = np.abs(theirs / ACCUM_ONE - wanted), np.abs(ours - wanted)
