@@ -79,7 +79,8 @@ def predict(plan: SpinnakerPlan) -> Fit:
 def delay_cores(plan: SpinnakerPlan) -> int:
     """Cores that hold spikes back for delays beyond a ring buffer: one for each core of such a source."""
     late = {e.pre for e in plan.projections if e.delay[Backend.SPINNAKER] > ring_slots(plan.population(e.post))}
-    return sum(-(-plan.input.size // LINES_PER_CORE) if n == plan.input.name else cores_of(plan.population(n)) for n in late)
+    lines = -(-plan.input.size // LINES_PER_CORE)
+    return sum(lines if name == plan.input.name else cores_of(plan.population(name)) for name in late)
 
 
 def ring_slots(population: PopulationPlan) -> int:

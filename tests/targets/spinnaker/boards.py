@@ -86,9 +86,7 @@ def convolutional(seed: int = 0) -> HardwareGraph:
     """Two channels of 8 x 10, oblong kernels, stride, padding, groups, pooling, biases, and a dense read-out."""
     rng = np.random.default_rng(seed)
     first = window((2, 8, 10), (3, 2), stride=(2, 1), padding=(1, 0))
-    pool = Window(
-        input_shape=(4, 4, 9), kernel=(2, 3), stride=(2, 3), padding=((0, 0), (0, 0)), dilation=(1, 1)
-    )
+    pool = Window(input_shape=(4, 4, 9), kernel=(2, 3), stride=(2, 3), padding=((0, 0), (0, 0)), dilation=(1, 1))
     second = convolution(rng, 6, window((4, 2, 3), (2, 2), padding=(0, 1)), groups=2)
     assert first.positions == (4, 9) and second.window.positions == (1, 4)
     return network(
