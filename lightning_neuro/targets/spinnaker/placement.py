@@ -51,7 +51,10 @@ def layer_colours(names: tuple[str, ...]) -> Mapping[str, str]:
     many = colormaps["viridis"].resampled(len(layers))
     chosen = COLOURS if len(layers) <= len(COLOURS) else [to_hex(many(index)) for index in range(len(layers))]
     colours = dict(zip(layers, chosen, strict=False))
-    pale = {name: to_hex([0.5 + part / 2 for part in to_rgb(colours[owners[name]])]) for name in owners.keys() - layers}
+    pale = {}
+    for name in owners.keys() - layers:
+        red, green, blue = to_rgb(colours[owners[name]])
+        pale[name] = to_hex((0.5 + red / 2, 0.5 + green / 2, 0.5 + blue / 2))
     return {name: (colours | pale)[name] for name in names}
 
 

@@ -205,13 +205,13 @@ def _pair_differences(found: Synapses, expected: Synapses) -> list[str]:
     (present, loaded), (wanted, planned) = _strengths(found), _strengths(expected)
     for words, missing in (("missing", np.setdiff1d(wanted, present)), ("not wanted", np.setdiff1d(present, wanted))):
         if len(missing):
-            shown = ", ".join(_describe(key) for key in missing[:_SHOWN])
+            shown = ", ".join(_describe(key) for key in missing[:_SHOWN].tolist())
             problems.append(f"{len(missing)} synapse(s) {words}, the first: {shown}")
     common, here, there = np.intersect1d(present, wanted, assume_unique=True, return_indices=True)
     differ = np.flatnonzero(loaded[here] != planned[there])
     if len(differ):
-        first = differ[0]
-        where = f"{_describe(common[first])}: {loaded[here][first]} on the board, {planned[there][first]} planned"
+        first = int(differ[0])
+        where = f"{_describe(int(common[first]))}: {loaded[here][first]} on the board, {planned[there][first]} planned"
         problems.append(f"{len(differ)} of {len(common)} weights differ, the first: {where}")
     return problems
 
