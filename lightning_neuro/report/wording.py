@@ -24,6 +24,7 @@ _UNITS: Mapping[str, tuple[float, str]] = {
     "ns": (1e-9, "s"),
     "hz": (1.0, "Hz"),
     "mhz": (1e6, "Hz"),
+    "j": (1.0, "J"),
 }
 _LONG_LIST = 12  # more numbers than this are told by their range
 _SPREADS = (("min", "median", "max"), ("min", "mean", "max"), ("min", "max"), ("5 %", "median", "95 %"))

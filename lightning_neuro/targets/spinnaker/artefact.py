@@ -15,8 +15,8 @@ from lightning_neuro import __version__
 from lightning_neuro.checkpoint import NetworkRecord, nir_to_plain
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.targets.base import TestVectors
-from lightning_neuro.targets.spinnaker.other_weights import TOPOLOGY_METADATA, structure_of
 from lightning_neuro.targets.spinnaker.estimates import core_loads, real_time
+from lightning_neuro.targets.spinnaker.other_weights import TOPOLOGY_METADATA, structure_of
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
 from lightning_neuro.targets.spinnaker.script import TEMPLATES, bias_key, render_script
 
@@ -39,7 +39,8 @@ def write_artefact(plan: SpinnakerPlan, folder: Path, vectors: TestVectors, reco
     script.chmod(0o755)
     np.savez_compressed(folder / WEIGHTS, **weight_arrays(plan))
     np.savez_compressed(folder / TESTSET, **testset_arrays(plan, vectors))
-    (folder / SETTINGS).write_text(TEMPLATES.get_template("spynnaker.cfg.j2").render(**real_time(core_loads(plan, activity))))
+    needs = real_time(core_loads(plan, activity))
+    (folder / SETTINGS).write_text(TEMPLATES.get_template("spynnaker.cfg.j2").render(**needs))
     (folder / MANIFEST).write_text(json.dumps(manifest(plan, record), indent=1) + "\n")
     if record is not None:
         write_nir(record, folder)

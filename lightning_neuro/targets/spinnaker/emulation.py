@@ -32,6 +32,7 @@ class Comparison:
         classes, reference: class of every sample on the machine and in the network.
         labels: -1 where unknown.
         agreement: spikes that both have, as a share of those that either has, by layer (Jaccard index).
+        compared: spikes that either has, by layer.
         spikes: spikes per sample of the input, of every layer and of always-on sources, on average, by name.
         saturations: ring buffers that were full, by layer.
         overflows: membranes that left signed 16.15, by layer.
@@ -42,6 +43,7 @@ class Comparison:
     reference: NDArray[np.int64]
     labels: NDArray[np.int64]
     agreement: Mapping[str, float]
+    compared: Mapping[str, int]
     spikes: Mapping[str, float]
     saturations: Mapping[str, int]
     overflows: Mapping[str, int]
@@ -109,6 +111,7 @@ def compare_with_machine(
         reference=_joined(reference),
         labels=inputs.labels,
         agreement={name: both[name] / either[name] if either[name] else 1.0 for name in names},
+        compared=either,
         spikes=_spikes_per_sample(loaded, machine, sent, len(inputs), _steps(scaled.plan, inputs)),
         saturations={name: sum(m.saturations[name] for m in machine) for name in names},
         overflows={name: sum(m.overflows[name] for m in machine) for name in names},
@@ -194,7 +197,7 @@ def _got(found: Comparison) -> str:
 
 
 def _detail(found: Comparison) -> str:
-    agreement = ", ".join(f"{name} {share:.4f}" for name, share in found.agreement.items())
+    agreement = ", ".join(f"{name} {share:.4f} of {found.compared[name]:,}" for name, share in found.agreement.items())
     words = [f"{len(found.classes):,} samples, {found.same_class:.2%} same class; common spikes: {agreement}"]
     for what, counts in (("saturated ring buffers", found.saturations), ("overflowed membranes", found.overflows)):
         words.append(f"{sum(counts.values())} {what}")
@@ -211,6 +214,7 @@ def emulator_resources(found: Comparison) -> dict[str, object]:
             "samples": len(found.classes),
             "same_class": found.same_class,
             "spike_agreement": dict(found.agreement),
+            "spikes_compared": dict(found.compared),
             "saturations": dict(found.saturations),
             "overflows": dict(found.overflows),
             "weights_changed": dict(found.weights_changed),

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from lightning_neuro.graph.golden import delayed
 from lightning_neuro.targets.spinnaker.energy import CORES_PER_BOARD, CORES_PER_CHIP, count_cores
 from lightning_neuro.targets.spinnaker.maps import NEURONS_PER_CORE, is_convolution
-from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import LINES_PER_CORE, PopulationPlan, ProjectionPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.reference import synapse_list
-from lightning_neuro.targets.spinnaker.timing import CellKind
+from lightning_neuro.targets.spinnaker.timing import Backend, CellKind
 
 EVENTS_PER_SECOND = 13e6
 ROW_SECONDS = 200 / 200e6
 SYNAPSES_SHARE = 0.5  # of a step
+RING_BUFFER_BITS = 14  # of neuron, receptor and delay together
 SPIKE_BUFFER = 256  # packets that a core can queue, sPyNNaker's default
 _HEADER_BYTES, _SYNAPSE_BYTES = 12, 4  # of a row
 _CORE_BYTES, _SOURCE_BYTES = 1_000, 600  # tables and provenance
@@ -69,10 +70,23 @@ class CoreLoad:
 
 def predict(plan: SpinnakerPlan) -> Fit:
     """Cores, chips, boards and memory of a network."""
-    cores = count_cores(plan)
+    cores = count_cores(plan) + delay_cores(plan)
     running = sum(cores_of(p) for p in plan.populations)
     sdram = sum(cores_of(p) * _core_bytes(plan, p) for p in plan.populations) + (cores - running) * _SOURCE_BYTES
     return Fit(cores=cores, chips=-(-cores // CORES_PER_CHIP), boards=-(-cores // CORES_PER_BOARD), sdram_bytes=sdram)
+
+
+def delay_cores(plan: SpinnakerPlan) -> int:
+    """Cores that hold spikes back for delays beyond a ring buffer: one for each core of such a source."""
+    late = {e.pre for e in plan.projections if e.delay[Backend.SPINNAKER] > ring_slots(plan.population(e.post))}
+    lines = -(-plan.input.size // LINES_PER_CORE)
+    return sum(lines if name == plan.input.name else cores_of(plan.population(name)) for name in late)
+
+
+def ring_slots(population: PopulationPlan) -> int:
+    """Steps that the ring buffers of a layer reach ahead."""
+    neuron_bits = (portion_of(population) - 1).bit_length()
+    return 1 << (RING_BUFFER_BITS - 1 - max(1, neuron_bits))
 
 
 def cores_of(population: PopulationPlan) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightning_neuro.report import Plot
-from lightning_neuro.report.plots import INK, PALE, QUIET, finish, make_figure
+from lightning_neuro.report.plots import COLOURS, INK, PALE, QUIET, finish, make_figure
 from lightning_neuro.targets.spinnaker.readback import BoardImage
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CORES = 18  # of one chip
 _COLUMNS = 6  # of cores within a chip
 _MOST_NAMED = 14
+BIAS = "_bias"  # ending of a bias source's name
 
 
 def placement_plot(image: BoardImage) -> Plot:
@@ -37,12 +38,24 @@ def placement_plot(image: BoardImage) -> Plot:
 
 
 def layer_colours(names: tuple[str, ...]) -> Mapping[str, str]:
-    """A colour for each layer, in the order of the network."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
+    """A colour for each layer, in the order of the network; the source of a bias is a pale form of its layer.
 
-    table = colormaps["tab10"] if len(names) <= 10 else colormaps["viridis"].resampled(len(names))
-    return {name: to_hex(table(index)) for index, name in enumerate(names)}
+    Args:
+        names: layers and sources of spikes.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex, to_rgb
+
+    owners = {name: name.removesuffix(BIAS) for name in names}
+    layers = [name for name in names if owners[name] == name or owners[name] not in names]
+    many = colormaps["viridis"].resampled(len(layers))
+    chosen = COLOURS if len(layers) <= len(COLOURS) else [to_hex(many(index)) for index in range(len(layers))]
+    colours = dict(zip(layers, chosen, strict=False))
+    pale = {}
+    for name in owners.keys() - layers:
+        red, green, blue = to_rgb(colours[owners[name]])
+        pale[name] = to_hex((0.5 + red / 2, 0.5 + green / 2, 0.5 + blue / 2))
+    return {name: (colours | pale)[name] for name in names}
 
 
 def _draw_board(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> None:

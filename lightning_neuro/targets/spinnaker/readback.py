@@ -340,7 +340,7 @@ def _kernel(words: Words, weights: NDArray[np.int64], slots: int) -> Kernel:
 def _divisor(packed: int) -> int:
     """The number that a packed constant divides by: the machine multiplies and shifts instead.
 
-    >>> _divisor(65537), _divisor(0x10001), _divisor(0x01015556)
+    >>> _divisor(1), _divisor(0x10001), _divisor(0x01015556)
     (1, 2, 3)
     """
     multiplier, first, second = packed & 0xFFFF, packed >> 16 & 0xFF, packed >> 24

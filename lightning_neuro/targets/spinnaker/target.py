@@ -17,12 +17,14 @@ from lightning_neuro.in_steps import as_rasters
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
+from lightning_neuro.targets.spinnaker.energy import BOARD_W, CHIP_W, CORE_W, PACKET_J
 from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, connector_violations, lay_out
 from lightning_neuro.targets.spinnaker.notes import notes
 from lightning_neuro.targets.spinnaker.number_rules import check_numbers
 from lightning_neuro.targets.spinnaker.plan import plan_network
+from lightning_neuro.targets.spinnaker.proof import Proof, Subject
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, loads_of, scale_plan
-from lightning_neuro.targets.spinnaker.verify import PROOFS, Proof, Subject
+from lightning_neuro.targets.spinnaker.verify import PROOFS
 
 CALIBRATION_SAMPLES = 256
 """Samples that the largest sums of a step are taken from."""
@@ -30,7 +32,8 @@ CALIBRATION_SAMPLES = 256
 ASSUMPTIONS = (
     "SpiNNaker's fixed-point arithmetic is emulated after the published source of its programs, not run on a board",
     "packets are neither lost nor late on the machine",
-    "energy per inference is a model: idle chips and active cores in real time, and 1 nJ per packet and chip",
+    f"energy per sample is a model: {CHIP_W:g} W per chip in use (or {BOARD_W:g} W per board), {CORE_W:g} W per core, "
+    f"for the whole sample in real time, and {PACKET_J * 1e9:g} nJ per packet and chip",
 )
 
 

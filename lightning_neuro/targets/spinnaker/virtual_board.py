@@ -36,6 +36,7 @@ _SETTINGS = "[Machine]\nvirtual_board = True\nversion = 5\n"
 _PROBE = Path(__file__).with_name("board_probe.py")
 _WEIGHT_LIMIT = 0xFFFF
 _SHOWN = 3
+_EXPECTED_WARNINGS = ("Data from a virtual run will be empty", "A timestep was entered that has forced SpiNNaker to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -204,14 +205,14 @@ def _pair_differences(found: Synapses, expected: Synapses) -> list[str]:
     (present, loaded), (wanted, planned) = _strengths(found), _strengths(expected)
     for words, missing in (("missing", np.setdiff1d(wanted, present)), ("not wanted", np.setdiff1d(present, wanted))):
         if len(missing):
-            shown = ", ".join(_describe(key) for key in missing[:_SHOWN])
+            shown = ", ".join(_describe(key) for key in missing[:_SHOWN].tolist())
             problems.append(f"{len(missing)} synapse(s) {words}, the first: {shown}")
     common, here, there = np.intersect1d(present, wanted, assume_unique=True, return_indices=True)
     differ = np.flatnonzero(loaded[here] != planned[there])
     if len(differ):
-        first = differ[0]
-        values = f"{loaded[here][first]} on the board, {planned[there][first]} planned"
-        problems.append(f"{len(differ)} of {len(common)} weights differ, the first: {_describe(common[first])}: {values}")
+        first = int(differ[0])
+        where = f"{_describe(int(common[first]))}: {loaded[here][first]} on the board, {planned[there][first]} planned"
+        problems.append(f"{len(differ)} of {len(common)} weights differ, the first: {where}")
     return problems
 
 
@@ -271,6 +272,11 @@ def _shifts(image: BoardImage) -> str:
     return ", ".join(f"{layer} {shifts}" for layer, shifts in by_layer.items())
 
 
+def telling(warnings: tuple[str, ...]) -> list[str]:
+    """Warnings that say something about the network: not that a virtual board runs nothing, or slowly on purpose."""
+    return [words for words in warnings if not words.startswith(_EXPECTED_WARNINGS)]
+
+
 def board_resources(image: BoardImage) -> dict[str, object]:
     """Numbers for the report."""
     return {
@@ -281,7 +287,7 @@ def board_resources(image: BoardImage) -> dict[str, object]:
         "sdram_bytes": image.sdram,
         "routing_entries": image.routing_entries,
         "layers": {name: _layer_resources(image, name) for name in image.layers},
-        **({"spynnaker_warnings": list(image.warnings)} if image.warnings else {}),
+        **({"spynnaker_warnings": warnings} if (warnings := telling(image.warnings)) else {}),
     }
 
 

@@ -83,12 +83,10 @@ def network(shape: tuple[int, ...], populations: list[Population], projections: 
 
 
 def convolutional(seed: int = 0) -> HardwareGraph:
-    """Two channels of 8 x 10, kernels that are not square, stride, padding, groups, pooling, biases, a dense read-out."""
+    """Two channels of 8 x 10, oblong kernels, stride, padding, groups, pooling, biases, and a dense read-out."""
     rng = np.random.default_rng(seed)
     first = window((2, 8, 10), (3, 2), stride=(2, 1), padding=(1, 0))
-    pool = Window(
-        input_shape=(4, 4, 9), kernel=(2, 3), stride=(2, 3), padding=((0, 0), (0, 0)), dilation=(1, 1)
-    )
+    pool = Window(input_shape=(4, 4, 9), kernel=(2, 3), stride=(2, 3), padding=((0, 0), (0, 0)), dilation=(1, 1))
     second = convolution(rng, 6, window((4, 2, 3), (2, 2), padding=(0, 1)), groups=2)
     assert first.positions == (4, 9) and second.window.positions == (1, 4)
     return network(
@@ -103,7 +101,7 @@ def convolutional(seed: int = 0) -> HardwareGraph:
 
 
 def recurrent(seed: int = 0, *, hidden: int = 300) -> HardwareGraph:
-    """More neurons than one core holds, a loop, a skipping connection with a delay beyond the ring buffer."""
+    """More neurons than one core holds, a loop, a delay longer than the ring buffer."""
     rng = np.random.default_rng(seed)
 
     def dense(post: int, pre: int, spread: float) -> Dense:
@@ -116,7 +114,7 @@ def recurrent(seed: int = 0, *, hidden: int = 300) -> HardwareGraph:
             edge("input", "hidden", dense(hidden, 20, 0.4)),
             edge("hidden", "hidden", dense(hidden, hidden, 0.05), delay=1),
             edge("hidden", "out", dense(5, hidden, 0.2)),
-            edge("input", "out", dense(5, 20, 0.3), delay=40),
+            edge("input", "hidden", dense(hidden, 20, 0.1), delay=40),
         ],
     )
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, ReadoutKind, Reset, ResetKind, Values
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    HardwareGraph,
+    LateBias,
+    Leak,
+    ReadoutKind,
+    Reset,
+    ResetKind,
+    Values,
+)
 from lightning_neuro.targets.spinnaker.accum import membrane_constants, synapse_constants, to_accum
 from lightning_neuro.targets.spinnaker.emulator import Emulation, emulate, run_samples
 from lightning_neuro.targets.spinnaker.loading import load_network
@@ -125,6 +134,44 @@ def test_the_machine_spikes_as_the_network(name: str) -> None:
     assert not any(found.overflows.values()) and not any(found.saturations.values())
     for population in graph.populations:
         assert jaccard(expected.spikes[population.name], found.spikes[population.name]) > 0.98
+
+
+def test_the_machine_converges_to_the_network_as_its_factor_grows() -> None:
+    graph = chain([20, 8], beta=0.5, kind=ResetKind.NONE, readout=ReadoutKind.MEMBRANE_MAX)
+    weight = np.rint(graph.projections[0].connection.weight.real * 64) / 64
+    connection = dataclasses.replace(graph.projections[0].connection, weight=Values(real=weight))
+    projection = dataclasses.replace(graph.projections[0], connection=connection)
+    graph = dataclasses.replace(graph, projections=(projection,))
+    spikes = spikes_for(graph)
+    expected = golden.run(graph, spikes, arithmetic="real", record=True).membrane["layer1"]
+    errors = []
+    for digits in (0, 3, 6):
+        plan = with_buffers(graph, (9 + digits, 9 + digits), scale=2.0**digits)
+        errors.append(np.abs(emulate(plan, spikes).membrane["layer1"] - expected).max())
+    assert 0 < errors[0] < 3 * 2.0**-15
+    assert errors[1] == pytest.approx(errors[0] / 8, rel=0.5) and errors[2] < errors[0] / 32
+
+
+def test_neurons_may_have_constants_of_their_own() -> None:
+    rng = np.random.default_rng(1)
+    graph = chain([40, 60, 10], beta=0.9, alpha=0.8)
+    populations = []
+    for population in graph.populations:
+        n, neuron = population.size, population.neuron
+        assert isinstance(neuron, CubaLif)
+        own = dataclasses.replace(
+            neuron,
+            leak_mem=Leak(beta=rng.uniform(0.7, 0.97, n)),
+            leak_syn=Leak(beta=rng.uniform(0.3, 0.9, n)),
+            threshold=Values(real=rng.uniform(0.7, 1.5, n)),
+            v_reset=Values(real=rng.uniform(-0.3, 0.3, n)),
+        )
+        populations.append(dataclasses.replace(population, neuron=own))
+    graph = rounded(dataclasses.replace(graph, populations=tuple(populations)))
+    spikes = spikes_for(graph)
+    expected = golden.run(graph, spikes, arithmetic="real", record=True)
+    found = emulate(scaled(graph, spikes), spikes, record=True)
+    assert jaccard(expected.spikes["layer1"], found.spikes["layer1"]) > 0.99
 
 
 def test_a_bias_begins_with_its_layer_and_a_late_one_later() -> None:

@@ -13,7 +13,8 @@ import pytest
 from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, ReadoutKind, Values
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.spinnaker import nest
-from lightning_neuro.targets.spinnaker.verify import Subject, prove_nest, prove_reference
+from lightning_neuro.targets.spinnaker.proof import Subject
+from lightning_neuro.targets.spinnaker.prove_network import prove_nest, prove_reference
 from tests.targets.spinnaker import cases
 from tests.targets.spinnaker.cases import CLAMP, LATE_ZERO, NONE, ZERO
 
