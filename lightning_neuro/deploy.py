@@ -18,12 +18,12 @@ from lightning_neuro.errors import ConstraintError, GraphError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
-from lightning_neuro.graph.evaluate import accuracy
+from lightning_neuro.graph.evaluate import accuracy, as_rasters
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec, default_spec
-from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, test_raster, time_errors
+from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
 from lightning_neuro.report.write import write_report
@@ -95,8 +95,10 @@ def deploy(
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(source_graph, graph, record, progress))
-        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies)
+        accuracies, seconds["accuracy"] = _timed(
+            lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
+        )
+        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target.arithmetic)
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
@@ -110,13 +112,13 @@ def deploy(
         )
         report = strict(report) if verify.strict else report
         pictures = () if cost is None else (cost.plot,)
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more_plots=pictures)
+        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
     return report, place
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
     if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.STEPPED:
-        inputs = test_raster(inputs, graph)
+        inputs = as_rasters(inputs, graph)
     spikes = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
     expected = golden.run(graph, spikes, arithmetic=arithmetic, record=True)
     return TestVectors(spikes=spikes, expected=expected, labels=inputs.labels)
@@ -131,11 +133,11 @@ class _Cost:
     plot: Plot
 
 
-def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy) -> _Cost:
+def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy, arithmetic: Arithmetic) -> _Cost:
     assert isinstance(inputs, SpikeTimeSet)
     errors = time_errors(steps, inputs)
     return _Cost(
-        check=accuracy_check(steps, inputs, accuracies),
+        check=accuracy_check(steps, inputs, accuracies, arithmetic),
         resources={"first spikes": {e.name: e.numbers() for e in errors}},
         plot=plots.spike_time_errors({e.name: e.errors for e in errors}),
     )
@@ -190,7 +192,13 @@ def _same_integers(graph: HardwareGraph, spec: QuantizeSpec, stored: QuantizeSpe
     return graph.time is TimeBase.CONTINUOUS and spec.weight_bits == stored.weight_bits
 
 
-def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: NetworkRecord, progress: Progress) -> Accuracy:
+def _accuracies(
+    real_graph: HardwareGraph,
+    graph: HardwareGraph,
+    record: NetworkRecord,
+    arithmetic: Arithmetic,
+    progress: Progress,
+) -> Accuracy:
     inputs = record.evaluation
     if inputs is None:
         return Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)
@@ -204,7 +212,7 @@ def _accuracies(real_graph: HardwareGraph, graph: HardwareGraph, record: Network
 
     return Accuracy(
         float_=accuracy(real_graph, inputs, _unrounded(real_graph), advance),
-        quantized=accuracy(graph, inputs, "fixed" if graph.time is TimeBase.STEPPED else "event", advance),
+        quantized=accuracy(graph, inputs, arithmetic, advance),
         artefact=None,
         samples=len(inputs),
         artefact_samples=0,

@@ -98,8 +98,11 @@ class Formats:
 
 
 def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
-    """Widths that nobody named: ``stepped``, or ``FIRST_SPIKE_SPEC`` for networks whose neurons spike once."""
-    return FIRST_SPIKE_SPEC if graph.time is TimeBase.CONTINUOUS else stepped
+    """Widths that nobody named: ``stepped``, for networks whose neurons spike once at least ``FIRST_SPIKE_SPEC``."""
+    if graph.time is TimeBase.STEPPED:
+        return stepped
+    names = [field.name for field in dataclasses.fields(QuantizeSpec)]
+    return QuantizeSpec(**{name: max(getattr(stepped, name), getattr(FIRST_SPIKE_SPEC, name)) for name in names})
 
 
 def choose_formats(

@@ -30,7 +30,7 @@ def write_report(
     real_graph: HardwareGraph,
     graph: HardwareGraph,
     vectors: TestVectors,
-    more_plots: tuple[Plot, ...] = (),
+    more: tuple[Plot, ...] = (),
 ) -> None:
     """Write ``report.json`` and ``report.html`` into an artefact's folder.
 
@@ -40,11 +40,11 @@ def write_report(
         real_graph: the network before rounding, for the weight histograms.
         graph: the network of the artefact.
         vectors: inputs and golden recording, for rasters and membranes.
-        more_plots: pictures to add.
+        more: pictures to add.
     """
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
     network = _event_plots if graph.time is TimeBase.CONTINUOUS else _network_plots
-    pictures = (*network(real_graph, graph, vectors), *more_plots, *_cycle_plots(report.resources))
+    pictures = (*network(real_graph, graph, vectors), *more, *_cycle_plots(report.resources))
     (folder / "report.html").write_text(to_html(report, plots=pictures), encoding="utf-8")
 
 

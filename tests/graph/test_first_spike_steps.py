@@ -62,6 +62,7 @@ def test_with_exact_decays_first_spikes_lie_within_one_step_of_the_analytic_ones
     analytic = network([6, 40], ratio=ratio, delays=delays)
     if delays != "none":  # delays that are whole steps, so that only times are rounded
         projection = analytic.projections[0]
+        assert projection.delays_s is not None
         whole = dataclasses.replace(projection, delays_s=np.rint(projection.delays_s / dt) * dt)
         analytic = dataclasses.replace(analytic, projections=(whole,), horizon_s=6 * TAU_S)
     graph = discretise_first_spike(analytic, dt, Decay.EXACT)
