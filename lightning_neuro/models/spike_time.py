@@ -181,9 +181,10 @@ class SpikeTimeClassifier(pl.LightningModule):
         """Return the network in NIR and its spike times for a sample [sample, n_in], without noise."""
         return describe_network(self.network, sample, float(self.hparams["tau_syn"]), coding)
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make the noise a function of seed and epoch, so that a resumed run sees the same."""
-        torch.manual_seed(int(self.noise_seed) + self.current_epoch)
+        if batch_idx == 0:  # not at the start of the epoch: making the loader's iterator draws a number, then or before
+            torch.manual_seed(int(self.noise_seed) + self.current_epoch)
 
     def on_test_start(self) -> None:
         """Make the noise of a test the same every time."""
