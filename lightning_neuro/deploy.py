@@ -18,12 +18,12 @@ from lightning_neuro.errors import ConstraintError, GraphError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
-from lightning_neuro.graph.evaluate import accuracy
+from lightning_neuro.graph.evaluate import accuracy, as_rasters
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec, default_spec
-from lightning_neuro.in_steps import InSteps, accuracy_check, as_rasters, in_steps, time_errors
+from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
 from lightning_neuro.report.write import write_report
@@ -99,7 +99,7 @@ def deploy(
         accuracies, seconds["accuracy"] = _timed(
             lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
         )
-        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies)
+        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target.arithmetic)
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
@@ -118,7 +118,7 @@ def deploy(
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
-    if graph.time is TimeBase.STEPPED:
+    if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.STEPPED:
         inputs = as_rasters(inputs, graph)
     spikes = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
     expected = golden.run(graph, spikes, arithmetic=arithmetic, record=True)
@@ -134,11 +134,11 @@ class _Cost:
     plot: Plot
 
 
-def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy) -> _Cost:
+def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy, arithmetic: Arithmetic) -> _Cost:
     assert isinstance(inputs, SpikeTimeSet)
     errors = time_errors(steps, inputs)
     return _Cost(
-        check=accuracy_check(steps, inputs, accuracies),
+        check=accuracy_check(steps, inputs, accuracies, arithmetic),
         resources={"first spikes": {e.name: e.numbers() for e in errors}},
         plot=plots.spike_time_errors({e.name: e.errors for e in errors}),
     )
@@ -197,7 +197,7 @@ def _accuracies(
     real_graph: HardwareGraph,
     graph: HardwareGraph,
     record: NetworkRecord,
-    arithmetic: golden.Arithmetic,
+    arithmetic: Arithmetic,
     progress: Progress,
 ) -> Accuracy:
     inputs = record.evaluation

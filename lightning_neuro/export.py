@@ -10,12 +10,12 @@ from pathlib import Path
 
 import nir
 
-from lightning_neuro.checkpoint import NetworkRecord
+from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.config import compose_overrides, explain_errors
-from lightning_neuro.data.spike_set import SpikeSet
+from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.compare import Comparison, compare_run
+from lightning_neuro.graph.compare import Comparison, compare_run, compare_times
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
@@ -85,6 +85,8 @@ def export(path: Path, *, out: Path | None, profile: str | None, dt_s: float | N
     try:
         if profile is None:
             comparison = _write_plain(record, graph, temporary, inputs)
+        elif isinstance(inputs, SpikeTimeSet):
+            raise _stepped_only(profile)
         else:
             comparison = write_profile(graph, profile, temporary, inputs.spikes)
         os.replace(temporary, target)
@@ -101,7 +103,16 @@ def export(path: Path, *, out: Path | None, profile: str | None, dt_s: float | N
     return ExportedFile(path=target, comparison=comparison, notes=(*record.metadata.assumptions, *notes, *more))
 
 
-def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs: SpikeSet) -> Comparison:
+def _stepped_only(profile: str) -> ConfigError:
+    return ConfigError(
+        f"profile={profile} cannot say a network in continuous time",
+        where="profile",
+        why="that reader computes step by step; first spikes and their delays would be others",
+        next_command="leave profile out: plain NIR keeps time constants and delays in seconds",
+    )
+
+
+def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs: Inputs) -> Comparison:
     nodes, edges = record.graph.nodes, record.graph.edges
     write_graph(path, nir.NIRGraph(nodes=nodes, edges=edges, metadata=record.metadata.to_dict(), type_check=False))
     again = lower(*read_nir(path, dt_s=None))
@@ -112,6 +123,8 @@ def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs
             why="a value did not survive writing and reading",
             next_command="report the network",
         )
+    if isinstance(inputs, SpikeTimeSet):
+        return compare_times(again, inputs.times, golden.run(graph, inputs.times, arithmetic="event").times)
     spikes = golden.run(graph, inputs.spikes, arithmetic="real", record=True).spikes
     return compare_run(again, inputs.spikes, spikes, {})
 

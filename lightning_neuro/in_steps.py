@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.checkpoint import Inputs
-from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import accuracy, classes_of
@@ -117,14 +115,6 @@ def _notes(
     return tuple(notes)
 
 
-def as_rasters(inputs: Inputs, graph: HardwareGraph) -> SpikeSet:
-    """Samples as the rasters that a graph in steps takes, made from spike times where they are such."""
-    if isinstance(inputs, SpikeSet):
-        return inputs
-    assert graph.steps is not None
-    return SpikeSet(spikes=rasterise(inputs.times, graph.dt_s, graph.steps), labels=inputs.labels)
-
-
 # -- what it costs -----------------------------------------------------------------------------------------------
 
 
@@ -186,24 +176,26 @@ def _errors(name: str, got: Times, wanted: Times, own: Times, dt_s: float, end_s
     )
 
 
-def accuracy_check(steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy) -> Check:
+def accuracy_check(steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy, arithmetic: golden.Arithmetic) -> Check:
     """Whether the network in steps and integers still answers like the one in continuous time.
 
     Args:
         steps: all forms of the network.
         inputs: samples with their labels, or made-up ones.
         accuracies: of the analytic network and of the integers, on all labelled samples.
+        arithmetic: of the target.
     """
     start = time.perf_counter()
     some = inputs.take(slice(MORE_SAMPLES))
-    detail = f"of {len(some)} samples: {_told_apart(steps, some)}"
+    detail = f"of {len(some)} samples: {_told_apart(steps, some, arithmetic)}"
     if accuracies.float_ is None or accuracies.quantized is None:
-        lost = _disagreement(steps, some)
+        lost = _disagreement(steps, some, arithmetic)
         got = f"{100 * lost:.1f} % of made-up samples get another class"
         lost = 0.0  # nothing is known about what the classes should be
     else:
         lost = accuracies.float_ - accuracies.quantized
-        got = f"{100 * accuracies.quantized:.1f} % in steps and integers, {100 * accuracies.float_:.1f} % analytic"
+        form = "integers" if arithmetic == "fixed" else "rounded weights"
+        got = f"{100 * accuracies.quantized:.1f} % in steps and {form}, {100 * accuracies.float_:.1f} % analytic"
     passed = lost <= MOST_LOST + 1e-9
     remedy = "" if passed else f"dt={steps.graph.dt_s / 2:.12g} quantize.weight_bits=10 quantize.state_bits=24; "
     return Check(
@@ -216,7 +208,7 @@ def accuracy_check(steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy) -
     )
 
 
-def _told_apart(steps: InSteps, inputs: SpikeTimeSet) -> str:
+def _told_apart(steps: InSteps, inputs: SpikeTimeSet, arithmetic: golden.Arithmetic) -> str:
     if (inputs.labels >= 0).any():
         shares = [
             accuracy(steps.analytic, inputs, "event"),
@@ -225,9 +217,9 @@ def _told_apart(steps: InSteps, inputs: SpikeTimeSet) -> str:
         ]
         texts = [f"{100 * share:.1f} %" for share in shares if share is not None]
         return f"analytic {texts[0]}, steps with unrounded weights {texts[1]}, rounded weights without steps {texts[2]}"
-    return f"{100 * _disagreement(steps, inputs):.1f} % get another class in steps"
+    return f"{100 * _disagreement(steps, inputs, arithmetic):.1f} % get another class in steps"
 
 
-def _disagreement(steps: InSteps, inputs: SpikeTimeSet) -> float:
+def _disagreement(steps: InSteps, inputs: SpikeTimeSet, arithmetic: golden.Arithmetic) -> float:
     first = classes_of(steps.analytic, inputs, "event")
-    return float((first != classes_of(steps.graph, inputs, "fixed")).mean())
+    return float((first != classes_of(steps.graph, inputs, arithmetic)).mean())

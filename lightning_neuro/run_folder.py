@@ -38,7 +38,7 @@ def write_metrics(
     history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
 ) -> Numbers:
     """Write and return ``metrics.json``: accuracies 0..1, epochs, seconds (of an epoch: the median), spikes."""
-    best = min(history.epochs, key=lambda epoch: epoch.get("val/loss", math.inf), default={})
+    best = best_epoch(history, trainer)
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),
         "quantized_test_accuracy": None if quantized is None else quantized.quantized,
@@ -53,6 +53,14 @@ def write_metrics(
     metrics["epochs"] = int(metrics["epochs"])
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
+
+
+def best_epoch(history: History, trainer: pl.Trainer) -> dict[str, float]:
+    """Return the numbers of the epoch that the trainer's checkpoint callback takes for the best; {} without any."""
+    callback = trainer.checkpoint_callback
+    monitor = getattr(callback, "monitor", None) or "val/loss"
+    sign = -1 if getattr(callback, "mode", "min") == "max" else 1
+    return min(history.epochs, key=lambda epoch: sign * epoch.get(monitor, sign * math.inf), default={})
 
 
 def write_curves(history: History, folder: Path) -> None:

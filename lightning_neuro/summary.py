@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lightning_neuro.graph.connections import fan_in
 from lightning_neuro.graph.golden import Recording
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population
@@ -16,7 +18,6 @@ def summarise(graph: HardwareGraph, recording: Recording) -> tuple[PopulationSum
 def _summary(graph: HardwareGraph, population: Population, recording: Recording) -> PopulationSummary:
     incoming = graph.into(population.name)
     formats = [p.connection.weight.format for p in incoming]
-    raster = recording.spikes[population.name]
     neuron = population.neuron
     return PopulationSummary(
         name=population.name,
@@ -26,5 +27,13 @@ def _summary(graph: HardwareGraph, population: Population, recording: Recording)
         fan_in=sum(fan_in(p.connection) for p in incoming),
         weight_bits=max((f.bits for f in formats if f is not None), default=None),
         state_bits=None if population.state_format is None else population.state_format.bits,
-        spikes_per_sample=float(raster.sum()) / max(1, len(raster)),
+        spikes_per_sample=_spikes_per_sample(population.name, recording),
     )
+
+
+def _spikes_per_sample(name: str, recording: Recording) -> float:
+    if name in recording.times:
+        times = recording.times[name]
+        return float(np.isfinite(times).sum()) / max(1, len(times))
+    raster = recording.spikes[name]
+    return float(raster.sum()) / max(1, len(raster))

@@ -30,6 +30,14 @@ def accuracy(
     return float((classes_of(graph, inputs, arithmetic, progress) == inputs.labels)[known].mean())
 
 
+def as_rasters(inputs: SpikeSet | SpikeTimeSet, graph: HardwareGraph) -> SpikeSet:
+    """Inputs as a graph in steps takes them: rasters as they are, spike times in its steps."""
+    if isinstance(inputs, SpikeSet):
+        return inputs
+    assert graph.steps is not None
+    return SpikeSet(spikes=rasterise(inputs.times, graph.dt_s, graph.steps), labels=inputs.labels)
+
+
 def classes_of(
     graph: HardwareGraph,
     inputs: SpikeSet | SpikeTimeSet,
@@ -46,7 +54,7 @@ def classes_of(
     parts = [
         golden.run(
             graph,
-            rasterise(inputs.times[start : start + many], graph.dt_s, graph.steps),
+            as_rasters(inputs.take(slice(start, start + many)), graph).spikes,
             arithmetic=arithmetic,
             progress=progress,
         ).classes

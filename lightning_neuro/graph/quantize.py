@@ -98,8 +98,11 @@ class Formats:
 
 
 def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
-    """Widths that nobody named: ``stepped``, or ``FIRST_SPIKE_SPEC`` for networks whose neurons spike once."""
-    return FIRST_SPIKE_SPEC if graph.time is TimeBase.CONTINUOUS else stepped
+    """Widths that nobody named: ``stepped``, for networks whose neurons spike once at least ``FIRST_SPIKE_SPEC``."""
+    if graph.time is TimeBase.STEPPED:
+        return stepped
+    names = [field.name for field in dataclasses.fields(QuantizeSpec)]
+    return QuantizeSpec(**{name: max(getattr(stepped, name), getattr(FIRST_SPIKE_SPEC, name)) for name in names})
 
 
 def choose_formats(
@@ -200,14 +203,28 @@ def _check_room(name: str, spec: QuantizeSpec, least: float) -> None:
 
 
 def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
-    """The LSB that rounds weights to ``bits`` with the least squared error, by search over clipping points."""
+    """The LSB that rounds weights to ``bits`` with the least squared error, by search over clipping points.
+
+    Weights that lie on a grid already, trained with it, keep it: the largest of them is a whole number of LSBs.
+    """
     largest = float(np.abs(weights).max(initial=0.0))
     if largest == 0.0:
         return 1.0
     high = max(1, (1 << (bits - 1)) - 1)
+    grid = next((largest / n for n in range(1, high + 1) if _on_grid(weights, largest / n)), None)
+    if grid is not None:
+        return grid
     candidates = largest / high * np.linspace(0.25, 1.0, 76)
     errors = [_squared_error(weights, Format(bits=bits, lsb=float(lsb))) for lsb in candidates]
     return float(candidates[int(np.argmin(errors))])
+
+
+def _on_grid(weights: NDArray[np.float64], step: float) -> bool:
+    for part in (weights[:64], weights):  # the first few tell most grids apart
+        steps = part / step
+        if np.abs(steps - np.rint(steps)).max() > 1e-6:
+            return False
+    return True
 
 
 def _squared_error(weights: NDArray[np.float64], format: Format) -> float:

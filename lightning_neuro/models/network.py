@@ -76,7 +76,7 @@ def build(
         ConfigError: sizes, number of betas or a neuron option are not possible.
     """
     check_choice("neuron", options.neuron, tuple(_MAKERS))
-    sizes = _sizes(layers)
+    sizes = layer_sizes(layers)
     betas = _per_layer(beta, len(sizes) - 1)
     modules: list[nn.Module] = []
     for index, (fan_in, size) in enumerate(pairwise(sizes)):
@@ -88,7 +88,12 @@ def build(
     return nn.Sequential(*modules)
 
 
-def _sizes(layers: Sequence[int]) -> list[int]:
+def layer_sizes(layers: Sequence[int]) -> list[int]:
+    """Return the sizes, input first.
+
+    Raises:
+        ConfigError: there are fewer than two, or one is no positive integer.
+    """
     if len(layers) < 2 or not all(isinstance(size, int) and size > 0 for size in layers):
         raise ConfigError(
             f"layers {list(layers)} are not at least two positive integers",

@@ -25,14 +25,16 @@ from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.data.spike_time_coding import KIND
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.export import Description
-from lightning_neuro.models.schedule import make_schedule
-from lightning_neuro.models.silent import with_virtual_label
+from lightning_neuro.models.network import layer_sizes
+from lightning_neuro.models.schedule import SCHEDULES, make_schedule
+from lightning_neuro.models.silent import LEAD, with_virtual_label
 from lightning_neuro.models.spike_time_export import describe_network, input_lines
 from lightning_neuro.models.spike_time_loss import LossOptions, make_time_loss
 from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeNetwork, per_layer
 from lightning_neuro.models.spike_time_score import Score
 from lightning_neuro.models.trajectories import Trajectories
 from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
+from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.spike_noise import SpikeNoise
 
 MOVED = "trajectories"  # key of the checkpoint
@@ -106,8 +108,10 @@ class SpikeTimeClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
-        _check_ranges(tau_syn=tau_syn, lr=lr, delay_lr_factor=delay_lr_factor)
-        count = len(layers) - 1
+        _check_ranges(tau_syn=tau_syn, tau_ratio=tau_ratio, lr=lr, delay_lr_factor=delay_lr_factor)
+        _check_silent_time(silent_time)
+        check_choice("schedule", schedule, tuple(SCHEDULES))
+        count = len(layer_sizes(layers)) - 1
         self.network = SpikeTimeNetwork(
             layers,
             NetworkOptions(
@@ -177,9 +181,10 @@ class SpikeTimeClassifier(pl.LightningModule):
         """Return the network in NIR and its spike times for a sample [sample, n_in], without noise."""
         return describe_network(self.network, sample, float(self.hparams["tau_syn"]), coding)
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make the noise a function of seed and epoch, so that a resumed run sees the same."""
-        torch.manual_seed(int(self.noise_seed) + self.current_epoch)
+        if batch_idx == 0:  # not at the start of the epoch: making the loader's iterator draws a number, then or before
+            torch.manual_seed(int(self.noise_seed) + self.current_epoch)
 
     def on_test_start(self) -> None:
         """Make the noise of a test the same every time."""
@@ -298,3 +303,13 @@ def _check_ranges(**values: float) -> None:
                 why="it makes no sense otherwise",
                 next_command=f"remove model.{name} to use the default",
             )
+
+
+def _check_silent_time(time: float | None) -> None:
+    if time is not None and not time > LEAD:
+        raise ConfigError(
+            f"silent_time={time} must be > {LEAD:g}",
+            where="model.silent_time",
+            why="it is later than real spikes, in units of tau_syn",
+            next_command="model.silent_time=3.0   (or null: silence has no gradient)",
+        )

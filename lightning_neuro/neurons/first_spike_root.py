@@ -31,8 +31,8 @@ BRANCH_SERIES = (
     -1 / 204120,
     -571 / 2351462400,
 )
-SERIES_ALONE_BELOW = 0.25  # in s; the first neglected term is below 1e-13 there
-SERIES_START_BELOW = 2.0  # in s; beyond, the start is the expansion of W for small arguments
+SERIES_ALONE_BELOW = 0.15  # in s; the first neglected term is below 1e-14 there
+SERIES_START_BELOW = 1.8  # in s; beyond, the start is the expansion of W for small arguments
 NEWTON_STEPS = 64
 
 

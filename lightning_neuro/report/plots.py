@@ -53,6 +53,30 @@ def spike_raster(
     return finish(figure, "One sample, from input spikes to answer", caption)
 
 
+def first_spikes(times: Mapping[str, Array], winner: int, label: int | None) -> Plot:
+    """Draw the spike times of one sample on its way through a network in continuous time.
+
+    Args:
+        times: spike times [neuron] in seconds by population, inf = silent; input first, output last.
+        winner: class that the network answers; -1 for none.
+        label: the right class; None when unknown.
+    """
+    heights = [max(0.6, min(1.9, 0.015 * len(values))) for values in times.values()]
+    figure = make_figure(2 * _WIDTH, 1.0 + sum(heights))
+    panels = np.atleast_1d(figure.subplots(len(times), 1, sharex=True, gridspec_kw={"height_ratios": heights}))
+    for row, (axes, (name, values)) in enumerate(zip(panels, times.items(), strict=True)):
+        neurons = np.flatnonzero(np.isfinite(values))
+        axes.plot(1e3 * values[neurons], neurons, "|", color=COLOURS[row % len(COLOURS)], markersize=5)
+        axes.set_title(f"{name}: {len(values)} neurons, {len(neurons)} spikes", loc="left", fontsize=9)
+        axes.set(ylabel="neuron", ylim=(-0.5, len(values) - 0.5))
+    panels[-1].set_xlabel("time (ms)")
+    told = "" if label is None else f", the label says {label}"
+    answer = f"The first class to spike is {winner}{told}." if winner >= 0 else f"No class spikes{told}."
+    return finish(
+        figure, "One sample, from input spikes to answer", f"Every mark is the one spike of a neuron. {answer}"
+    )
+
+
 def membrane_traces(
     membrane: Array,
     spikes: Array,

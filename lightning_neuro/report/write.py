@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ReadoutKind, ResetKind
+from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ReadoutKind, ResetKind, TimeBase
 from lightning_neuro.report import plots
 from lightning_neuro.report.html import to_html
 from lightning_neuro.report.json_form import to_json
@@ -40,10 +40,11 @@ def write_report(
         real_graph: the network before rounding, for the weight histograms.
         graph: the network of the artefact.
         vectors: inputs and golden recording, for rasters and membranes.
-        more: the target's own pictures.
+        more: pictures to add.
     """
     (folder / "report.json").write_text(to_json(report), encoding="utf-8")
-    pictures = (*_network_plots(real_graph, graph, vectors), *_cycle_plots(report.resources), *more)
+    network = _event_plots if graph.time is TimeBase.CONTINUOUS else _network_plots
+    pictures = (*network(real_graph, graph, vectors), *more, *_cycle_plots(report.resources))
     (folder / "report.html").write_text(to_html(report, plots=pictures), encoding="utf-8")
 
 
@@ -78,6 +79,18 @@ def _network_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: Tes
     )
 
 
+def _event_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: TestVectors) -> tuple[Plot, ...]:
+    """Pictures of a network in continuous time, which has no rasters and no recorded membranes."""
+    sample = _telling_sample(vectors)
+    label = int(vectors.labels[sample])
+    times = {graph.input.name: vectors.spikes[sample]}
+    times |= {name: found[sample] for name, found in vectors.expected.times.items()}
+    return (
+        plots.first_spikes(times, int(vectors.expected.classes[sample]), label if label >= 0 else None),
+        plots.weight_histograms(_weights(real_graph), _weights(graph)),
+    )
+
+
 def _telling_sample(vectors: TestVectors) -> int:
     """The first sample classified rightly, else the first."""
     right = np.flatnonzero(vectors.expected.classes == vectors.labels)
@@ -85,7 +98,15 @@ def _telling_sample(vectors: TestVectors) -> int:
 
 
 def _weights(graph: HardwareGraph) -> dict[str, NDArray[np.float64]]:
-    return {p.name: p.connection.weight.real.ravel() for p in graph.projections}
+    """Weights by connected pair of layers; of pairs whose synapses differ in delay, those that exist."""
+    pairs: dict[str, list[NDArray[np.float64]]] = {}
+    for projection in graph.projections:
+        weight = projection.connection.weight.real.ravel()
+        pairs.setdefault(f"{projection.pre} -> {projection.post}", []).append(weight)
+    return {
+        name: parts[0] if len(parts) == 1 else np.concatenate([part[part != 0] for part in parts])
+        for name, parts in pairs.items()
+    }
 
 
 def _cycle_plots(resources: Mapping[str, object]) -> tuple[Plot, ...]:

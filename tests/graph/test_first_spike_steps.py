@@ -1,4 +1,4 @@
-"""First-spike networks in steps: exact decays sample the analytic membrane, shift decays are shifts, inputs are floored."""
+"""First-spike networks in steps: exact decays sample the analytic membrane, shift decays are shifts."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def test_with_exact_decays_first_spikes_lie_within_one_step_of_the_analytic_ones
     analytic = network([6, 40], ratio=ratio, delays=delays)
     if delays != "none":  # delays that are whole steps, so that only times are rounded
         projection = analytic.projections[0]
+        assert projection.delays_s is not None
         whole = dataclasses.replace(projection, delays_s=np.rint(projection.delays_s / dt) * dt)
         analytic = dataclasses.replace(analytic, projections=(whole,), horizon_s=6 * TAU_S)
     graph = discretise_first_spike(analytic, dt, Decay.EXACT)
@@ -203,8 +204,7 @@ def test_one_spike_in_steps_and_in_integers_is_the_first_one() -> None:
     for arithmetic in ("real", "fixed"):
         found = golden.run(rounded, raster, arithmetic=arithmetic, record=True)
         often = golden.run(once(rounded, ResetKind.ZERO), raster, arithmetic=arithmetic, record=True)
-        for name, spikes in found.spikes.items():
-            assert spikes.sum(axis=1).max() == 1
+        assert all(spikes.sum(axis=1).max() == 1 for spikes in found.spikes.values())
         assert np.array_equal(found.spikes["layer0"].argmax(axis=1), often.spikes["layer0"].argmax(axis=1))
     assert set(found.classes.tolist()) - {golden.NO_CLASS}
     quiet = golden.run(rounded, 0 * raster, arithmetic="fixed")

@@ -112,3 +112,12 @@ def test_formats_without_integers_round_the_same_weights_to_the_same_integers() 
     again = StoredQuantization.from_json(stored.to_json()).apply(graph)
     for a, b in zip(quantized.projections, again.projections, strict=True):
         assert (a.connection.weight.integers() == b.connection.weight.integers()).all()
+
+
+def test_weights_trained_on_a_grid_keep_it() -> None:
+    step, rng = 1 / 30, np.random.default_rng(0)
+    raw = rng.integers(-40, 64, 500)
+    assert best_lsb(raw * step, 8) == pytest.approx(step)
+    assert best_lsb(raw * step, 7) == pytest.approx(step)
+    assert best_lsb(raw * step, 6) != pytest.approx(step)  # 63 steps do not fit
+    assert best_lsb(raw * step + 0.01 * rng.normal(size=500), 8) != pytest.approx(step)

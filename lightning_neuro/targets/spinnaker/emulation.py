@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.evaluate import as_rasters
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.in_steps import as_rasters
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.spinnaker.emulator import Emulation, chunks, run_samples

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.first_spike_steps import Decay, discretise_first_spike, rasterise
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
@@ -25,8 +26,10 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.graph.quantize import current_bits
+from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, current_bits, quantize
+from lightning_neuro.graph.relays import relay_skips
 from lightning_neuro.targets.base import TestVectors
+from tests.graph.first_spike_networks import TAU_S, network, times
 
 RESETS = [
     Reset(kind=ResetKind.ZERO, delay=0),
@@ -164,6 +167,22 @@ def draw_network(seed: int, *, recurrent: bool = False) -> tuple[HardwareGraph, 
         graph = make_recurrent(rng, graph)
         return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(3, 13)))
     return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(1, 9)))
+
+
+def draw_first_spike(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVectors]:
+    """A first-spike network in steps, with bias spikes and so relays: graph, lanes per layer and test vectors."""
+    rng = np.random.default_rng(seed)
+    sizes = [int(n) for n in rng.integers(2, 12, int(rng.integers(2, 5)))]
+    ratio = float(rng.choice([0.5, 1.0, 2.0, 1.7]))
+    analytic = network(sizes, ratio=ratio, bias=True, seed=seed)
+    dt_s = TAU_S * min(ratio, 1.0) / 2 ** int(rng.integers(2, 5))
+    real = relay_skips(discretise_first_spike(analytic, dt_s, Decay.SHIFT))
+    spec = QuantizeSpec(weight_bits=int(rng.integers(3, 9)), state_bits=int(rng.integers(14, 21)), leak_bits=8)
+    graph = quantize(real, choose_formats(real, spec, membrane_range={}), spec.leak_bits)
+    spikes = rasterise(times(2, sizes[0], seed=seed), graph.dt_s, graph.steps or 0)
+    expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
+    lanes = tuple(int(rng.integers(1, p.size + 1)) for p in graph.populations)
+    return graph, lanes, TestVectors(spikes=spikes, expected=expected, labels=np.full(2, -1))
 
 
 def draw_vectors(graph: HardwareGraph, rng: np.random.Generator, *, samples: int, steps: int) -> TestVectors:

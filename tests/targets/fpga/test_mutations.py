@@ -11,7 +11,7 @@ import pytest
 
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Values
+from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Reset, ResetKind, Values
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
@@ -165,6 +165,42 @@ def test_late_bias_added_in_the_first_step_is_found(
     assert text.count("beginning <= '1';") == 1
     source.write_text(text.replace("beginning <= '1';", f"beginning <= {begins};"))
     assert prove_bit_exact(subject_of(graph, vectors, tmp_path)).check.outcome is outcome
+
+
+@needs_ghdl
+@pytest.mark.parametrize(
+    ("correct", "broken", "lanes"),
+    [
+        ("fired <= fired or spiked;", "fired <= spiked;", (6, 3)),  # the flag of a neuron with its own lane
+        ("fired <= '0';", "fired <= fired;", (6, 3)),  # stays up from sample to sample
+        ("(spiked or remembered) and not clear", "spiked and not clear", (4, 2)),  # the flags of a shared lane
+        ("if FIRES_ONCE and remembered = '1' then", "if false then", (4, 2)),  # spikes again when reset above threshold
+        ("resets <= remembered or above_threshold;", "resets <= above_threshold;", (4, 2)),  # does not rest
+    ],
+)
+def test_a_broken_flag_of_neurons_that_fire_once_is_found(
+    small_graph: HardwareGraph, tmp_path: Path, correct: str, broken: str, lanes: tuple[int, int]
+) -> None:
+    populations = []
+    for population in small_graph.populations:
+        neuron, form = population.neuron, Format(bits=8, lsb=0.25)
+        high = Values(real=np.full(population.size, 5.0), raw=np.full(population.size, 20), format=form)
+        once = dataclasses.replace(neuron, reset=Reset(kind=ResetKind.ONCE, delay=0), v_reset=high)
+        populations.append(dataclasses.replace(population, neuron=once))
+    graph = dataclasses.replace(small_graph, populations=tuple(populations))
+    vectors = draw_vectors(graph, np.random.default_rng(4), samples=3, steps=12)
+    assert vectors.expected.spikes["hidden"].any(axis=1).all(), "a neuron that never fires tests nothing"
+    chosen = target(lanes=lanes)
+    chosen.write(job(graph, vectors), tmp_path)
+    subject = Subject(
+        graph=graph, layers=chosen.plan(graph), artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120
+    )
+    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
+    source = tmp_path / "rtl" / "neuron.vhd"
+    text = source.read_text()
+    assert text.count(correct) == 1
+    source.write_text(text.replace(correct, broken))
+    assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
 
 
 @needs_ghdl

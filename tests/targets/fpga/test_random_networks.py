@@ -2,7 +2,7 @@
 
 Sizes 1 to 20, one to four layers, any number of lanes, 2 to 8-bit weights, 4 to 16-bit membranes, every reset and
 delay, shift, multiplier, no and per-neuron leak, per-neuron thresholds, bias, both synapses, both read-outs; the same
-with layers that feed themselves and biases that start one step late.
+with layers that feed themselves and biases that start one step late; and first-spike networks in steps, with relays.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from lightning_neuro.graph.golden import NO_CLASS
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
-from tests.targets.fpga.networks import draw_network
+from tests.targets.fpga.networks import draw_first_spike, draw_network
 
 CHUNK = 8
 
 
-def subject_of(seed: int, folder: Path, *, recurrent: bool = False) -> Subject:
-    graph, lanes, vectors = draw_network(seed, recurrent=recurrent)
+def subject_of(seed: int, folder: Path, *, recurrent: bool = False, first_spike: bool = False) -> Subject:
+    drawn = draw_first_spike(seed) if first_spike else draw_network(seed, recurrent=recurrent)
+    graph, lanes, vectors = drawn
     chosen = target(lanes=lanes)
     assert chosen.check(graph) == (), f"seed {seed}"
     folder.mkdir()
@@ -65,4 +67,26 @@ def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Pa
 def test_verilog_translation_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(subject_of(seed, tmp_path / str(seed), recurrent=True))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+def test_vhdl_of_first_spike_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
+    answered = 0
+    for seed in range(first, first + CHUNK):
+        subject = subject_of(seed, tmp_path / str(seed), first_spike=True)
+        proof = prove_bit_exact(subject)
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.classes is not None
+        assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
+        answered += int((proof.classes != NO_CLASS).sum())
+    assert answered > CHUNK, "networks that stay silent test nothing"
+
+
+@needs_ghdl
+@needs_icarus
+def test_verilog_translation_of_first_spike_networks_equals_golden_model(tmp_path: Path) -> None:
+    for seed in range(6):
+        proof = prove_equivalence(subject_of(seed, tmp_path / str(seed), first_spike=True))
         assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
