@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.evaluate import accuracy, classes_of
+from lightning_neuro.graph.evaluate import accuracy, as_rasters, classes_of
 from lightning_neuro.graph.event import Times, population_times
 from lightning_neuro.graph.first_spike_steps import (
     Decay,
     Discretisation,
     discretise_first_spike,
     gain,
-    rasterise,
     step_length,
     times_of,
 )
@@ -146,11 +145,12 @@ class TimeErrors:
 
 def time_errors(steps: InSteps, inputs: SpikeTimeSet) -> tuple[TimeErrors, ...]:
     """Compare unrounded networks, with and without steps, on the first ``SAMPLES`` samples."""
-    times = inputs.times[:SAMPLES]
+    some = inputs.take(slice(SAMPLES))
+    times = some.times
     wanted = golden.run(steps.analytic, times, arithmetic="event").times
     graph = steps.real_graph
     assert graph.steps is not None
-    raster = rasterise(times, graph.dt_s, graph.steps)
+    raster = as_rasters(some, graph).spikes
     found = golden.run(graph, raster, arithmetic="real", record=True).spikes
     starts: dict[str, Times] = {graph.input.name: times_of(raster, graph.dt_s) - graph.dt_s}
     errors = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.first_spike_steps import rasterise
+from lightning_neuro.graph.first_spike_steps import NEAREST, RASTER, rasterise
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 
@@ -35,7 +35,8 @@ def as_rasters(inputs: SpikeSet | SpikeTimeSet, graph: HardwareGraph) -> SpikeSe
     if isinstance(inputs, SpikeSet):
         return inputs
     assert graph.steps is not None
-    return SpikeSet(spikes=rasterise(inputs.times, graph.dt_s, graph.steps), labels=inputs.labels)
+    nearest = graph.coding.get(RASTER) == NEAREST
+    return SpikeSet(spikes=rasterise(inputs.times, graph.dt_s, graph.steps, nearest=nearest), labels=inputs.labels)
 
 
 def classes_of(

@@ -36,6 +36,9 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
 )
 
+RASTER, NEAREST, OWN = "raster", "nearest", "own"
+"""Key of a coding: input spikes act at the nearest beginning of a step, or at that of the step they are in."""
+
 MOST_STEPS = 100_000  # per sample; more is a unit mixed up
 _WHOLE = 1e-9  # steps; a time this close below a grid point is on it
 
@@ -121,6 +124,7 @@ def discretise_first_spike(graph: HardwareGraph, dt_s: float, decay: Decay) -> H
         dt_s=dt_s,
         steps=int(np.ceil(graph.horizon_s / dt_s - _WHOLE)),
         horizon_s=None,
+        coding={**graph.coding, RASTER: NEAREST if decay is Decay.EXACT else OWN},
     )
 
 
@@ -153,15 +157,21 @@ def _gain(tau_syn: float, tau_mem: float, dt_s: float, decay: Decay) -> float:
     return float(peak / stepped)
 
 
-def rasterise(times: Times, dt_s: float, steps: int) -> NDArray[np.uint8]:
+def rasterise(times: Times, dt_s: float, steps: int, *, nearest: bool = False) -> NDArray[np.uint8]:
     """Spike times [sample, line] as a raster [sample, step, line]; spikes after the last step are lost.
+
+    Args:
+        times: seconds, inf = silent.
+        dt_s: step.
+        steps: of a sample.
+        nearest: a spike acts at the beginning of the step that begins nearest to it, not of its own.
 
     >>> rasterise(np.array([[0.25, np.inf]]), 0.1, 4)[0, :, 0].tolist()
     [0, 0, 1, 0]
     """
     raster = np.zeros((len(times), steps, times.shape[1]), np.uint8)
     with np.errstate(invalid="ignore"):
-        step = np.floor(times / dt_s + _WHOLE)
+        step = np.floor(times / dt_s + (0.5 if nearest else 0.0) + _WHOLE)
     sample, line = np.nonzero(step < steps)
     raster[sample, step[sample, line].astype(np.int64), line] = 1
     return raster

@@ -23,7 +23,13 @@ from lightning_neuro.graph.hardware_graph import (
 )
 from lightning_neuro.targets.spinnaker.energy import CORES_PER_BOARD, count_cores
 from lightning_neuro.targets.spinnaker.maps import NEURONS_PER_CORE
-from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan, plan_network
+from lightning_neuro.targets.spinnaker.plan import (
+    SHORTEST_STEP_MS,
+    SpinnakerPlan,
+    machine_step_ms,
+    plan_network,
+    was_continuous,
+)
 from lightning_neuro.targets.spinnaker.timing import Backend
 
 NEURON_KINDS = (Lif, CubaLif)
@@ -31,7 +37,6 @@ MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
 RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
 RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
 DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
-SHORTEST_STEP_MS = 0.1  # below it a core has no time to update its neurons
 LONGEST_STEP_MS = 1000.0
 
 
@@ -217,10 +222,10 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
 
 
 def _timestep(graph: HardwareGraph, limits: Limits) -> Iterator[Violation]:
-    """The machine's step is the network's, in whole microseconds."""
-    own = graph.dt_s * 1000.0
-    step = own if limits.timestep_ms is None else limits.timestep_ms
-    if limits.timestep_ms is not None and not np.isclose(step, own, rtol=1e-9):
+    """The machine's step is the network's, in whole microseconds; only continuous time can be stretched."""
+    own, free = graph.dt_s * 1000.0, was_continuous(graph)
+    step = machine_step_ms(graph) if limits.timestep_ms is None else limits.timestep_ms
+    if not free and not np.isclose(step, own, rtol=1e-9):
         yield Violation(
             where="target.timestep_ms",
             what="simulation step",
@@ -234,7 +239,7 @@ def _timestep(graph: HardwareGraph, limits: Limits) -> Iterator[Violation]:
             what="simulation step",
             needed=f"{step:g} ms",
             available=f"{SHORTEST_STEP_MS:g} to {LONGEST_STEP_MS:g} ms in whole microseconds",
-            remedy="model.dt=1e-3   (train again; for a .nir file dt=1e-3)",
+            remedy="target.timestep_ms=0.1" if free else "model.dt=1e-3   (train again; for a .nir file dt=1e-3)",
         )
 
 

@@ -213,13 +213,13 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
 
     Args:
         graph: stepped graph whose resets the target can take; its real values are used.
-        timestep_ms: step of the machine; None means the network's own dt.
+        timestep_ms: step of the machine; None leaves it to ``machine_step_ms``.
     """
     kinds = {p.name: CELL_KINDS[type(p.neuron)] for p in graph.populations}
     timing = {backend: _timing(graph, kinds, backend) for backend in Backend}
     labels = _labels(graph)
     return SpinnakerPlan(
-        timestep_ms=graph.dt_s * 1000.0 if timestep_ms is None else timestep_ms,
+        timestep_ms=machine_step_ms(graph) if timestep_ms is None else timestep_ms,
         steps=graph.steps,
         input=graph.input,
         input_label=labels[graph.input.name],
@@ -228,6 +228,24 @@ def plan_network(graph: HardwareGraph, timestep_ms: float | None = None) -> Spin
         output=graph.output,
         readout=graph.readout,
     )
+
+
+SHORTEST_STEP_MS = 0.1
+"""Below it a core has no time to update its neurons."""
+
+
+def was_continuous(graph: HardwareGraph) -> bool:
+    """Whether the network has no time step of its own: its neurons spike once, at times that were cut into steps."""
+    resets = [p.neuron.reset.kind for p in graph.populations if isinstance(p.neuron, Lif | CubaLif)]
+    return bool(resets) and all(kind is ResetKind.ONCE for kind in resets)
+
+
+def machine_step_ms(graph: HardwareGraph) -> float:
+    """Step of the machine where nobody names one: the network's, but for one that came from continuous time no less
+    than the machine can do, in whole microseconds; every time constant is then longer by the same factor.
+    """
+    own = graph.dt_s * 1000.0
+    return max(SHORTEST_STEP_MS, math.ceil(own * 1000.0 - 1e-6) / 1000.0) if was_continuous(graph) else own
 
 
 CELL_KINDS: Mapping[type, CellKind] = {Lif: CellKind.DELTA, CubaLif: CellKind.EXP}
