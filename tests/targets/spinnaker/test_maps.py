@@ -59,7 +59,7 @@ def test_lists_can_be_asked_for() -> None:
 def test_no_tile_exceeds_a_core_and_every_tile_divides_its_map() -> None:
     for height in range(1, 40):
         for width in range(1, 40):
-            tile = even_tile((3, height, width))
+            tile = even_tile((3, height, width), 256)
             if tile is not None:
                 assert width % tile[0] == 0 and height % tile[1] == 0 and tile[0] * tile[1] <= 256
 
