@@ -92,7 +92,8 @@ def deploy(
     inputs, data_notes = test_inputs(record, graph, samples)
     expected = golden.run(graph, inputs.spikes, arithmetic=target.arithmetic, record=True)
     vectors = TestVectors(spikes=inputs.spikes, expected=expected, labels=inputs.labels)
-    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
+    digest = file_sha256(path)
+    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record, source_sha256=digest)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
         target.write(job, folder)
@@ -103,7 +104,7 @@ def deploy(
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
-            source=Source(path=str(path), sha256=file_sha256(path)),
+            source=Source(path=str(path), sha256=digest),
             graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, expected)),
             accuracy=_with_artefact(accuracies, found.accuracy),
             checks=(nir_round_trip(record, real_graph), *found.checks),
