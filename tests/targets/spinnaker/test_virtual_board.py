@@ -204,7 +204,7 @@ def test_a_mistake_in_the_script_fails_the_check(
 
 
 def nothing() -> BoardExpectation:
-    return BoardExpectation(boards=1, shifts={}, synapses={}, most_spikes={})
+    return BoardExpectation(boards=1, shifts={}, synapses={}, most_spikes={}, biases=frozenset())
 
 
 def test_without_spynnaker_the_checks_are_skipped_and_say_how_to_get_it(
