@@ -90,7 +90,7 @@ def test_report_gets_numbers_by_layer_and_a_picture(convolutional: tuple[boards.
     _, image = convolutional
     resources = board_resources(image)
     assert resources["application_cores"] == 16
-    assert resources["layers"]["conv"]["neurons"] == 144  # type: ignore[index]
+    assert resources["layers"]["conv"]["neurons"] == 192  # type: ignore[index]
     assert placement_plot(image).png.startswith(b"\x89PNG")
 
 
