@@ -93,6 +93,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         tolerance=MEMBRANE_TOLERANCE,
         input=_source(plan),
         layers=_blocks(plan),
+        machine_constants=taken_over("machine_constants.py"),
         cells=taken_over("cells.py"),
         synapses=taken_over("synapses.py"),
         other_weights=taken_over("other_weights.py"),
