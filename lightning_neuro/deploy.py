@@ -91,7 +91,8 @@ def deploy(
     samples = target.default_samples if verify.samples is None else verify.samples
     inputs, data_notes = test_inputs(record, source_graph, samples)
     vectors = _vectors(graph, inputs, target.arithmetic)
-    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record)
+    digest = file_sha256(path)
+    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record, source_sha256=digest)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
         target.write(job, folder)
@@ -103,7 +104,7 @@ def deploy(
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
-            source=Source(path=str(path), sha256=file_sha256(path)),
+            source=Source(path=str(path), sha256=digest),
             graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, vectors.expected)),
             accuracy=_with_artefact(accuracies, found.accuracy),
             checks=(nir_round_trip(record, source_graph), *(() if cost is None else (cost.check,)), *found.checks),

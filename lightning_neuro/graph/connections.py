@@ -40,6 +40,29 @@ def prepare_real(connection: Connection) -> Apply:
     return _prepare(connection, None)
 
 
+_FEW = 0.25  # of the rows
+
+
+def add_drive(total: NDArray[Any], connection: Connection, apply: Apply, rows: NDArray[Any]) -> None:
+    """Add what rows cause; where few of them have a spike on a line with a weight, only those are multiplied.
+
+    Args:
+        total: [row, post], changes in place.
+        connection: whose weights say which lines matter.
+        apply: the connection, prepared.
+        rows: [row, pre].
+    """
+    used = rows
+    if isinstance(connection, Dense):
+        lines = np.flatnonzero(connection.weight.real.any(axis=0))
+        used = rows if len(lines) == rows.shape[1] else rows[:, lines]
+    active = np.flatnonzero(used.any(axis=1))
+    if len(active) < _FEW * len(rows):
+        total[active] += apply(rows[active])
+    else:
+        total += apply(rows)
+
+
 def drive_of(connection: Connection, weight: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float64]:
     """Drive [row, post] in float64 with other weights of the same shape: absolute, positive or negative parts."""
     return prepare_real(with_weight(connection, Values(real=weight)))(rows)

@@ -20,7 +20,7 @@ from lightning_neuro.graph.advance import Advanced, Raster, advance, fresh_state
 from lightning_neuro.graph.advance import Arithmetic as SteppedArithmetic
 from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.blocks import loops as recurrent_groups
-from lightning_neuro.graph.connections import Apply, prepare_fixed, prepare_real
+from lightning_neuro.graph.connections import Apply, add_drive, prepare_fixed, prepare_real
 from lightning_neuro.graph.event import Times, spike_times
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
@@ -222,8 +222,8 @@ def _drive(tape: Tape, population: Population, projections: Sequence[Projection]
         drive[:, late.onset :] += values(late.values)
     for projection in projections:
         raster = delayed(tape.rasters[projection.pre], projection.delay)
-        weighted = _scaled(projection, population, tape.arithmetic)(raster.reshape(-1, raster.shape[-1]))
-        drive += weighted.reshape(drive.shape)
+        rows, total = raster.reshape(-1, raster.shape[-1]), drive.reshape(-1, population.size)
+        add_drive(total, projection.connection, _scaled(projection, population, tape.arithmetic), rows)
     return drive
 
 

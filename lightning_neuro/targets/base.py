@@ -49,12 +49,14 @@ class Job:
         vectors: inputs of the proof and their golden recording.
         record: the file it came from: NIR graph, metadata, all recorded test and calibration samples; None for a
             graph that was built by hand.
+        source_sha256: hex digest of the file it came from.
     """
 
     graph: HardwareGraph
     real_graph: HardwareGraph
     vectors: TestVectors
     record: NetworkRecord | None
+    source_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,20 @@ from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.spinnaker.estimates import core_loads, real_time
 from lightning_neuro.targets.spinnaker.other_weights import TOPOLOGY_METADATA, structure_of
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
+from lightning_neuro.targets.spinnaker.readme import write_readme
 from lightning_neuro.targets.spinnaker.script import TEMPLATES, bias_key, render_script
 
 SCRIPT, WEIGHTS, TESTSET = "network.py", "weights.npz", "testset.npz"
-SETTINGS, MANIFEST = "spynnaker.cfg", "manifest.json"
+SETTINGS, MANIFEST, NIR = "spynnaker.cfg", "manifest.json", "network.nir"
 
 
-def write_artefact(plan: SpinnakerPlan, folder: Path, vectors: TestVectors, record: NetworkRecord | None) -> None:
+def write_artefact(
+    plan: SpinnakerPlan,
+    folder: Path,
+    vectors: TestVectors,
+    record: NetworkRecord | None,
+    source_sha256: str | None = None,
+) -> None:
     """Write everything into an empty folder.
 
     Args:
@@ -32,6 +40,7 @@ def write_artefact(plan: SpinnakerPlan, folder: Path, vectors: TestVectors, reco
         folder: existing folder.
         vectors: recorded samples and their golden recording.
         record: where the network came from; None for a graph that was built by hand.
+        source_sha256: of the file it came from.
     """
     activity = {plan.input.name: vectors.spikes, **vectors.expected.spikes}
     script = folder / SCRIPT
@@ -41,9 +50,16 @@ def write_artefact(plan: SpinnakerPlan, folder: Path, vectors: TestVectors, reco
     np.savez_compressed(folder / TESTSET, **testset_arrays(plan, vectors))
     needs = real_time(core_loads(plan, activity))
     (folder / SETTINGS).write_text(TEMPLATES.get_template("spynnaker.cfg.j2").render(**needs))
-    (folder / MANIFEST).write_text(json.dumps(manifest(plan, record), indent=1) + "\n")
+    (folder / MANIFEST).write_text(json.dumps(manifest(plan, record, source_sha256), indent=1) + "\n")
     if record is not None:
         write_nir(record, folder)
+    described(plan, folder, len(vectors.spikes), {})
+
+
+def described(plan: SpinnakerPlan, folder: Path, samples: int, resources: Mapping[str, object]) -> None:
+    """Write the README, with the numbers of the report once there are some."""
+    nir_there = (folder / NIR).is_file()
+    write_readme(plan, folder, title=title_of(plan), samples=samples, nir=nir_there, resources=resources)
 
 
 def title_of(plan: SpinnakerPlan) -> str:
@@ -77,10 +93,11 @@ def testset_arrays(plan: SpinnakerPlan, vectors: TestVectors) -> dict[str, NDArr
 testset_arrays.__test__ = False  # type: ignore[attr-defined]  # not a pytest function
 
 
-def manifest(plan: SpinnakerPlan, record: NetworkRecord | None) -> dict[str, object]:
+def manifest(plan: SpinnakerPlan, record: NetworkRecord | None, source_sha256: str | None) -> dict[str, object]:
     """Plain values about how the script was made, and what another checkpoint has to agree with."""
     return {
         "written_by": f"lightning_neuro {__version__}",
+        "source_sha256": source_sha256,
         "versions": {name: _version(name) for name in ("numpy", "PyNN", "nest-simulator", "sPyNNaker")},
         "timestep_ms": plan.timestep_ms,
         "steps": plan.steps,
@@ -123,7 +140,7 @@ def write_nir(record: NetworkRecord, folder: Path) -> None:
     """The network as NIR, and beside it what SpiNNaker2's importer has to be told since NIR cannot say it."""
     nodes, edges = record.graph.nodes, record.graph.edges
     graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=record.metadata.to_dict(), type_check=False)
-    write_graph(folder / "network.nir", graph)
+    write_graph(folder / NIR, graph)
     resets = {name: f"{reset.kind.value}, delay {reset.delay}" for name, reset in record.metadata.resets.items()}
     beside = {
         "reset": resets,

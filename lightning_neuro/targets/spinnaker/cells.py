@@ -12,34 +12,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.targets.spinnaker.machine_constants import machine_capacitance, machine_tau
+
 # -- Cells -------------------------------------------------------------------------------------------------------
 
-NO_LEAK_STEPS = {"nest": 1e20, "brian2": 1e20, "spinnaker": 6e4}  # a time constant that does not decay in float64
-ONE_STEP = {"nest": 1 / 64, "brian2": 1 / 64, "spinnaker": 1 / 10}  # and one that decays to nothing within a step
-UNREACHABLE = {"nest": 1e30, "brian2": 1e30, "spinnaker": 3e4}  # threshold of a read-out
+NO_LEAK_STEPS = 1e20  # a time constant that does not decay in float64
+ONE_STEP = 1 / 64  # and one that decays to nothing within a step
+UNREACHABLE = {"nest": 1e30, "brian2": 1e30, "spinnaker": 65535.0}  # threshold of a read-out
 ABOVE = {"nest": 2.0**-36, "brian2": 2.0**-36, "spinnaker": 0.0}  # simulators spike at v >= v_thresh, networks above
 LEAST_ABOVE = {"nest": 0.0, "brian2": 0.0, "spinnaker": 2.0**-15}  # one digit of the machine's numbers
 
 
-def time_constants(decay: NDArray[Any], step_ms: float, backend: str) -> NDArray[np.float64]:
+def time_constants(decay: NDArray[Any], step_ms: float) -> NDArray[np.float64]:
     """Return tau in ms with ``exp(-step/tau) = decay``; a decay of 1 keeps everything, one of 0 nothing."""
     inside = np.clip(decay, 1e-28, 1 - 1e-16)
     tau = -step_ms / np.log(inside)
-    tau = np.where(decay >= 1, NO_LEAK_STEPS[backend] * step_ms, tau)
-    return np.where(decay <= 0, ONE_STEP[backend] * step_ms, tau)
+    tau = np.where(decay >= 1, NO_LEAK_STEPS * step_ms, tau)
+    return np.where(decay <= 0, ONE_STEP * step_ms, tau)
 
 
-def capacitance(kind: str, tau_m: NDArray[Any], tau_syn: NDArray[Any] | None, step_ms: float, backend: str) -> Any:
-    """Return cm in nF with which a spike of weight 1 moves the membrane by 1 in the step in which it acts.
+def dynamics(decay_mem: NDArray[Any], decay_syn: NDArray[Any] | None, step_ms: float, backend: str) -> dict[str, Any]:
+    """Return tau_m and tau_syn in ms, and the cm in nF with which a spike of weight 1 moves the membrane by 1.
 
     SpiNNaker:  v <- A v + (1 - A) (tau_m / cm) i,  a spike adds w tau_syn (1 - B) / step to i (delta cell: w / step)
     NEST, Brian2:  v <- A v + P i,  P = tau_m tau_syn (A - B) / (cm (tau_m - tau_syn))  (delta cell: v <- A v + w)
     """
-    if tau_syn is None:
-        lost = -np.expm1(-step_ms / tau_m)
-        return tau_m * lost / step_ms if backend == "spinnaker" else np.ones_like(tau_m)
+    tau_syn = kept_syn = None
     if backend == "spinnaker":
-        return tau_m * np.expm1(-step_ms / tau_m) * (tau_syn / step_ms) * np.expm1(-step_ms / tau_syn)
+        tau_m, kept_mem = machine_tau(decay_mem, step_ms, membrane=True)
+        if decay_syn is not None:
+            tau_syn, kept_syn = machine_tau(decay_syn, step_ms, membrane=False)
+        cm = machine_capacitance(tau_m, kept_mem, tau_syn, kept_syn, step_ms)
+    else:
+        tau_m = time_constants(decay_mem, step_ms)
+        tau_syn = None if decay_syn is None else time_constants(decay_syn, step_ms)
+        cm = np.ones_like(tau_m) if tau_syn is None else push(tau_m, tau_syn, step_ms)
+    found = {"tau_m": tau_m, "cm": cm}
+    return found if tau_syn is None else {**found, "tau_syn_E": tau_syn, "tau_syn_I": tau_syn}
+
+
+def push(tau_m: NDArray[Any], tau_syn: NDArray[Any], step_ms: float) -> NDArray[Any]:
+    """Return P cm: how far NEST's and Brian2's exponential cell moves by a spike of weight 1, at a cm of 1 nF."""
     x = step_ms / tau_syn - step_ms / tau_m  # (A - B) / x = B expm1(x) / x, which exists where both are equal, too
     ratio = np.where(np.abs(x) < 1e-12, 1.0, np.expm1(x) / np.where(x == 0, 1.0, x))
     return step_ms * np.exp(-step_ms / tau_syn) * ratio
@@ -70,19 +83,15 @@ def cell_parameters(
         step_ms: step in ms.
         backend: "nest", "brian2" or "spinnaker".
     """
-    tau_m = time_constants(decay_mem, step_ms, backend)
-    tau_syn = None if decay_syn is None else time_constants(decay_syn, step_ms, backend)
     above = np.maximum(ABOVE[backend] * np.abs(threshold * scale), LEAST_ABOVE[backend])
-    parameters = {
-        "tau_m": tau_m,
-        "cm": capacitance(kind, tau_m, tau_syn, step_ms, backend),
+    return {
+        **dynamics(decay_mem, decay_syn, step_ms, backend),
         "v_rest": 0.0,
         "v_reset": v_reset * scale,
         "v_thresh": threshold * scale + above if spiking else UNREACHABLE[backend],
         "tau_refrac": refractory(kind, refractory_steps, backend) * step_ms,
         "i_offset": 0.0,
     }
-    return parameters if tau_syn is None else {**parameters, "tau_syn_E": tau_syn, "tau_syn_I": tau_syn}
 
 
 def refractory(kind: str, steps: int, backend: str) -> int:

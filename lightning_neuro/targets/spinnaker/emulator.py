@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.graph.connections import add_drive
 from lightning_neuro.graph.golden import NO_CLASS, delayed, read_out
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.targets.spinnaker.accum import from_accum
@@ -171,7 +172,7 @@ def _arriving(tape: _Tape, layer: Layer, entrances: Sequence[Entrance]) -> list[
         raster = delayed(tape.rasters[entrance.pre], entrance.steps)
         rows = raster.reshape(-1, raster.shape[-1])
         for total, apply in zip(sums, entrance.receptors, strict=True):
-            total += apply(rows).reshape(total.shape)
+            add_drive(total.reshape(len(rows), -1), entrance.connection, apply, rows)
     for onset, *counts in layer.biases:
         for total, count in zip(sums, counts, strict=True):
             total[:, onset:] += count

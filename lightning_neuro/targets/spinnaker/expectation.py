@@ -43,6 +43,7 @@ def expect_board(scaled: ScaledPlan, spikes: NDArray[Any], boards: int) -> Board
         boards=boards,
         shifts={p.label: scaled.buffers[p.name].shifts for p in plan.populations},
         synapses={pair: _joined(parts) for pair, parts in expected.items()},
+        biases=frozenset(bias_label(p) for p in plan.populations),
         most_spikes={plan.labels[plan.input.name]: busiest_step(spikes)},
     )
 

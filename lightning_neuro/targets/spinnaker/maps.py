@@ -4,8 +4,9 @@ A connector holds the kernel once, in the fast memory of each core, instead of o
 exists for ``IF_curr_exp`` only, and a layer that one connector feeds can be fed by nothing else. Everything that it
 cannot express becomes a list of synapses, which is exact for every geometry and for delta cells too:
 
+* strides and kernels of an even size: the program of sPyNNaker 7.4.1 computes something else (``readback.reached``
+  follows its instructions), although the connector accepts them;
 * dilation, padding that differs between the two sides of an axis, one-dimensional windows;
-* a stride that leaves a remainder: the connector reckons ``(n - k + 1 + 2 p) // s`` places, torch one more or less;
 * pooling whose windows overlap, are padded, or leave a rest: the connector divides coordinates by the stride and
   lets the rest in;
 * maps that no rectangle of at most 256 neurons divides evenly: sPyNNaker then numbers the neurons of the cores at the
@@ -22,12 +23,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import Enum
 
 from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled, Window
-from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import LINES_PER_CORE, PopulationPlan, ProjectionPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.timing import CellKind
 
 NEURONS_PER_CORE = 256
@@ -74,8 +75,14 @@ def tiles_of(plan: SpinnakerPlan) -> dict[str, Tile]:
         }
         if not broken:
             shapes = shapes_of(plan)
-            return {name: tile for name in fed | sources if (tile := even_tile(shapes[name])) is not None}
+            found = {name: even_tile(shapes[name], most_per_core(plan, name)) for name in fed | sources}
+            return {name: tile for name, tile in found.items() if tile is not None}
         fed -= broken
+
+
+def most_per_core(plan: SpinnakerPlan, name: str) -> int:
+    """Neurons that a core takes at most: fewer of the input, whose cores send all their spikes at once."""
+    return LINES_PER_CORE if name == plan.input.name else NEURONS_PER_CORE
 
 
 def shapes_of(plan: SpinnakerPlan) -> dict[str, tuple[int, ...]]:
@@ -98,13 +105,12 @@ def why_no_connector(plan: SpinnakerPlan, population: PopulationPlan) -> tuple[s
     reasons = []
     if population.cell.kind is not CellKind.EXP:
         reasons.append("connectors exist for current-based neurons only (model.tau_syn=)")
-    shapes = shapes_of(plan)
     if weights_on_a_core(plan, population) > MOST_WEIGHTS:
         reasons.append(f"its kernels have more than {MOST_WEIGHTS:,} weights for each channel")
-    if even_tile(population.shape) is None:
+    if even_tile(population.shape, NEURONS_PER_CORE) is None:
         reasons.append(f"its {_by(population.shape)} neurons do not divide into equal cores")
     for edge in plan.into(population.name):
-        reasons.extend(f"{edge.name}: {reason}" for reason in _why_not(edge, shapes))
+        reasons.extend(f"{edge.name}: {reason}" for reason in _why_not(plan, edge))
     return tuple(reasons)
 
 
@@ -128,7 +134,7 @@ def connector_violations(plan: SpinnakerPlan) -> Iterator[Violation]:
                 )
 
 
-def _why_not(edge: ProjectionPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _why_not(plan: SpinnakerPlan, edge: ProjectionPlan) -> list[str]:
     connection, pool = edge.connection, None
     if isinstance(connection, Pooled):
         connection, pool = connection.then, connection.pool
@@ -137,8 +143,9 @@ def _why_not(edge: ProjectionPlan, shapes: Mapping[str, tuple[int, ...]]) -> lis
     if isinstance(connection, Pooled):
         return ["a connector knows one pooling, not two in a row"]
     reasons = [*_window_reasons(connection.window), *(_pool_reasons(pool) if pool is not None else [])]
-    if even_tile(shapes[edge.pre]) is None:
-        reasons.append(f"{edge.pre} ({_by(shapes[edge.pre])}) does not divide into equal cores")
+    shape = shapes_of(plan)[edge.pre]
+    if even_tile(shape, most_per_core(plan, edge.pre)) is None:
+        reasons.append(f"{edge.pre} ({_by(shape)}) does not divide into equal cores")
     return reasons
 
 
@@ -148,17 +155,13 @@ def _window_reasons(window: Window) -> list[str]:
     reasons = []
     if any(d != 1 for d in window.dilation):
         reasons.append("a connector knows no dilation")
+    if any(step != 1 for step in window.stride):
+        reasons.append(f"stride {_by(window.stride)} is not what the program makes of it")
+    if any(k % 2 == 0 for k in window.kernel):
+        reasons.append(f"kernel {_by(window.kernel)} has an even side, for which the program reads a weight too many")
     if any(before != after for before, after in window.padding):
         reasons.append("padding differs between the two sides of an axis")
-    elif connector_places(window) != window.positions:
-        reasons.append(f"stride {_by(window.stride)} leaves a remainder that the connector rounds differently")
     return reasons
-
-
-def connector_places(window: Window) -> tuple[int, ...]:
-    """Places along each axis as ``ConvolutionConnector.get_post_shape`` reckons them."""
-    axes = zip(window.input_shape[1:], window.kernel, window.stride, window.padding, strict=True)
-    return tuple(max(1, (n - k + 1 + 2 * pad[0]) // step) for n, k, step, pad in axes)
 
 
 def _pool_reasons(pool: Window) -> list[str]:
@@ -170,12 +173,12 @@ def _pool_reasons(pool: Window) -> list[str]:
     return []
 
 
-def even_tile(shape: tuple[int, ...]) -> Tile | None:
-    """Largest rectangle of at most ``NEURONS_PER_CORE`` neurons that divides a map evenly; None for other shapes.
+def even_tile(shape: tuple[int, ...], most: int) -> Tile | None:
+    """Largest rectangle of at most so many neurons that divides a map evenly; None for other shapes.
 
-    A map that would be cut into strips of less than an eighth of a core has none either.
+    A map that would be cut into strips that fill less than a third of a core has none either.
 
-    >>> even_tile((8, 26, 26)), even_tile((1, 8, 8)), even_tile((4, 29, 29)), even_tile((10,))
+    >>> even_tile((8, 26, 26), 256), even_tile((1, 8, 8), 256), even_tile((4, 29, 29), 256), even_tile((10,), 256)
     ((13, 13), (8, 8), None, None)
     """
     if len(shape) != 3:
@@ -185,10 +188,10 @@ def even_tile(shape: tuple[int, ...]) -> Tile | None:
         (w * h, min(w, h), w, h)
         for h in range(1, height + 1)
         for w in range(1, width + 1)
-        if height % h == 0 and width % w == 0 and w * h <= NEURONS_PER_CORE
+        if height % h == 0 and width % w == 0 and w * h <= most
     ]
     neurons, _, w, h = max(parts)
-    return (w, h) if neurons >= min(NEURONS_PER_CORE // 8, height * width) else None
+    return (w, h) if neurons >= min(most // 3, height * width) else None
 
 
 def _by(numbers: tuple[int, ...]) -> str:

@@ -21,7 +21,7 @@ def notes(graph: HardwareGraph, plan: SpinnakerPlan) -> tuple[str, ...]:
             "recurrent spikes are checked by the emulator and the reference alone"
         )
     if any((p.cell.decay_mem >= 1).any() for p in plan.populations):
-        found.append("neurons without leak lose 2^-15 of their membrane per step on SpiNNaker")
+        found.append("neurons without leak lose up to 2^-14 of their membrane per step on SpiNNaker")
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from lightning_neuro.targets.spinnaker.readback import BoardImage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CORES = 18  # of one chip
 _COLUMNS = 6  # of cores within a chip
@@ -27,11 +28,11 @@ def placement_plot(image: BoardImage) -> Plot:
         image: the placed network.
     """
     colours = layer_colours(image.layers)
-    width, height = (max(axis) + 1 for axis in zip(*image.chip_places, strict=True))
-    figure = make_figure(11.6, min(12.0, 1.2 + 5.4 * height / max(width, 8)))
-    whole, part = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1, 1.35)})
+    figure = make_figure(5.8, 3.4 + 0.17 * -(-min(len(colours) + 2, _MOST_NAMED) // 2))
+    whole, part = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1, 1.1)})
     _draw_board(whole, image, colours)
     _draw_used(part, image, colours)
+    _legend(figure, image, colours)
     cores = f"{len(image.cores)} of them run the network, on {image.used_chips} of {image.chips} chips"
     caption = f"Left: the chips of {image.boards} board(s). Right: the chips in use, one square per core; {cores}."
     return finish(figure, "Placement on the machine", caption)
@@ -79,20 +80,20 @@ def _draw_used(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> Non
     used = list(dict.fromkeys(core.chip for core in image.cores))
     columns = int(np.ceil(np.sqrt(len(used))))
     rows = -(-len(used) // columns)
+    size = max(3.0, 9.5 - 1.2 * columns)
     for index, chip in enumerate(used):
         left, top = (index % columns) * (_COLUMNS + 1), -(index // columns) * (CORES // _COLUMNS + 1.6)
         running = {core.core: core.layer for core in image.cores if core.chip == chip}
         for core in range(CORES):
             face = colours[running[core]] if core in running else PALE
             _square(axes, left + core % _COLUMNS, top - core // _COLUMNS, 0.9, 0.9, face, "none")
-        axes.text(left, top + 1.05, f"chip {chip[0]},{chip[1]}", fontsize=8, color=INK, va="bottom")
+        axes.text(left, top + 1.05, f"chip {chip[0]},{chip[1]}", fontsize=size, color=INK, va="bottom")
     axes.set(xlim=(-0.3, columns * (_COLUMNS + 1)), ylim=(-rows * (CORES // _COLUMNS + 1.6) + 1.2, 2.4))
     axes.set_aspect("equal", anchor="NW")
     axes.axis("off")
-    _legend(axes, image, colours)
 
 
-def _legend(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> None:
+def _legend(figure: Figure, image: BoardImage, colours: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
     entries = []
@@ -104,7 +105,7 @@ def _legend(axes: Axes, image: BoardImage, colours: Mapping[str, str]) -> None:
     left_out = len(entries) - _MOST_NAMED
     entries = entries[:_MOST_NAMED] + ([Patch(color="white", label=f"and {left_out} more")] if left_out > 0 else [])
     entries.append(Patch(color=PALE, label="not used by the network"))
-    axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02))
+    figure.legend(handles=entries, fontsize=7.5, frameon=False, loc="outside lower left", ncols=2, columnspacing=1)
 
 
 def _counted(count: int, thing: str) -> str:

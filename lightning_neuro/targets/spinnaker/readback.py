@@ -6,8 +6,9 @@ row of the synaptic matrix, and every word of the row is one synapse. Cores of c
 rows; they go through the same geometry as the program does.
 
 Sources: sPyNNaker 7.4.1, ``models/neuron/master_pop_table.py`` and ``synapse_dynamics/synapse_dynamics_static.py`` for
-the rows, ``local_only/local_only_convolution.py`` and ``connectors/convolution_connector.py`` for the kernels, and
-``neural_modelling/src/neuron/local_only/local_only_conv_impl.c`` (public repository) for what is done with them.
+the rows, ``local_only/local_only_convolution.py`` and ``connectors/convolution_connector.py`` for the kernels. What is
+done with kernels was read from the instructions of ``IF_curr_exp_conv.aplx``: sources in public repositories differ
+from it and from each other.
 """
 
 from __future__ import annotations
@@ -287,8 +288,9 @@ class Kernel:
     """One connector of a convolution as a core holds it; rows come before columns.
 
     Args:
-        weight: signed 16-bit, flat; ``weight[row * width + column]``.
-        shape, padding, stride, pool: geometry.
+        weight: signed 16-bit, flat, from the first weight of this kernel on: what lies behind belongs to others.
+        shape, padding: geometry.
+        stride, pool: constants that stand for divisors (``divide``).
         receptors: of positive and of negative weights.
         delay: steps.
         stage: of a prolonged delay.
@@ -316,17 +318,17 @@ def _kernels_of(pre: PlacedCore, post: PlacedCore, image: BoardImage) -> NDArray
         if pre.key is not None and pre.key & mask == key:
             first, count = packed & 0x1FFF, packed >> 16
             slots = 1 << int(post.regions["LOCAL_ONLY"][2])
-            chosen = (_kernel(row, weights, slots) for row in kernels[first : first + count])
+            chosen = (unpack(row, weights, slots) for row in kernels[first : first + count])
             parts.extend(_convolve(kernel, pre, post, image) for kernel in chosen)
     return np.concatenate(parts, axis=1)
 
 
-def _kernel(words: Words, weights: NDArray[np.int64], slots: int) -> Kernel:
+def unpack(words: Words, weights: NDArray[np.int64], slots: int) -> Kernel:
     """Unpack one connector; in a ring of so many slots a delay of 0 is a whole turn."""
     height, width, pad_y, pad_x, positive, negative, stage, delay, first, _ = words[:5].view(np.uint16).tolist()
-    stride_y, stride_x, pool_y, pool_x = (_divisor(int(word)) for word in words[5:])
+    stride_y, stride_x, pool_y, pool_x = words[5:].tolist()
     return Kernel(
-        weight=weights[first : first + height * width],
+        weight=weights[first:],
         shape=(height, width),
         padding=(pad_y, pad_x),
         stride=(stride_y, stride_x),
@@ -337,64 +339,62 @@ def _kernel(words: Words, weights: NDArray[np.int64], slots: int) -> Kernel:
     )
 
 
-def _divisor(packed: int) -> int:
-    """The number that a packed constant divides by: the machine multiplies and shifts instead.
-
-    >>> _divisor(1), _divisor(0x10001), _divisor(0x01015556)
-    (1, 2, 3)
-    """
-    multiplier, first, second = packed & 0xFFFF, packed >> 16 & 0xFF, packed >> 24
-    for divisor in range(1, 1 << 15):
-        bits = (divisor - 1).bit_length()
-        factor = (((1 << bits) - divisor) << 16) // divisor + 1
-        if (multiplier, first, second) == (factor & 0xFFFF, min(bits, 1), max(bits - 1, 0)):
-            return divisor
-    raise ValueError(f"{packed:#x} is no packed divisor")
-
-
 def _convolve(kernel: Kernel, pre: PlacedCore, post: PlacedCore, image: BoardImage) -> NDArray[np.int64]:
-    """Every synapse of a connector between two cores.
-
-    A spike at (row, column) is divided by the pooling, moved by the padding and meets the kernel from its far end:
-    for each ``i`` of the kernel with ``place - i`` on the stride, post is ``(place - i) / stride`` and the weight
-    ``kernel[size - 1 - i]``, on both axes. What torch calls a convolution meets it from the near end.
-    """
+    """Every synapse of a connector between two cores."""
     width = image.populations[pre.population].shape[0]
-    neurons = pre.neurons[_stage(kernel, pre)]
-    row, post_row = _axis(kernel, 0, neurons // width)
-    column, post_column = _axis(kernel, 1, neurons % width)
-    post_width = image.populations[post.population].shape[0]
-    post_height = image.populations[post.population].shape[1]
-    # [neuron, kernel row, kernel column]
-    ends = post_row[:, :, None] * post_width + post_column[:, None, :]
-    inside = (post_row >= 0) & (post_row < post_height)
-    valid = inside[:, :, None] & ((post_column >= 0) & (post_column < post_width))[:, None, :]
-    valid &= np.isin(ends, post.neurons)
-    weight = kernel.weight[row[:, None] * kernel.shape[1] + column[None, :]]
-    signed = np.broadcast_to(weight, valid.shape)[valid]
-    sources = np.broadcast_to(neurons[:, None, None], valid.shape)[valid]
-    columns = np.stack(
-        [
-            sources,
-            ends[valid],
-            np.where(signed > 0, *kernel.receptors),
-            np.full(len(signed), kernel.delay + pre.late[_stage(kernel, pre)][0]),
-            np.abs(signed),
-        ]
-    )
-    return columns[:, signed != 0]
+    copy = len(np.unique(pre.neurons))  # the one that this connector listens to
+    stage = slice(kernel.stage * copy, (kernel.stage + 1) * copy)
+    neurons = pre.neurons[stage]
+    spike, row, column, weight = reached(kernel, neurons // width, neurons % width)
+    post_width, post_height = image.populations[post.population].shape
+    end = row * post_width + column
+    there = (row >= 0) & (row < post_height) & (column >= 0) & (column < post_width) & np.isin(end, post.neurons)
+    spike, end, weight = spike[there], end[there], weight[there]
+    delay = np.full(len(end), kernel.delay + int(pre.late[stage][0]))
+    return np.stack([neurons[spike], end, np.where(weight > 0, *kernel.receptors), delay, np.abs(weight)])
 
 
-def _stage(kernel: Kernel, pre: PlacedCore) -> slice:
-    """The copy of the neurons that a connector listens to."""
-    copy = len(np.unique(pre.neurons))
-    return slice(kernel.stage * copy, (kernel.stage + 1) * copy)
+def reached(
+    kernel: Kernel, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Where the program sends a spike: ``IF_curr_exp_conv.aplx`` of sPyNNaker 7.4.1, instruction by instruction.
+
+    On each axis the place is divided by the pooling, moved back by half a kernel and forth by the padding, and
+    divided by the stride. From there the program visits as many places to either side as half a kernel has, the
+    kernel read forward: with an odd kernel and stride 1 that is a convolution, torch's with the kernel reversed.
+    With an even kernel it reads one weight too many on each axis, and with a stride the wrong ones.
+
+    Args:
+        kernel: connector.
+        rows, columns: place of each spike in its map.
+
+    Returns:
+        Index of the spike, row, column and weight of every synapse that has a weight; places may lie outside.
+    """
+    ends, taps = [], []
+    for axis, places in enumerate((rows, columns)):
+        half = kernel.shape[axis] // 2
+        centre = divide(places, kernel.pool[axis]) - half + kernel.padding[axis]
+        side = np.arange(-half, half + 1)
+        ends.append(divide(centre, kernel.stride[axis])[:, None] + side)
+        taps.append(side + half)
+    shape = (len(rows), len(taps[0]), len(taps[1]))
+    index = np.broadcast_to(taps[0][:, None] * kernel.shape[1] + taps[1], shape)
+    weight = np.append(kernel.weight, np.zeros(index.max(initial=0) + 1, np.int64))[index]
+    spike = np.broadcast_to(np.arange(len(rows))[:, None, None], shape)
+    row, column = np.broadcast_to(ends[0][:, :, None], shape), np.broadcast_to(ends[1][:, None, :], shape)
+    chosen = weight != 0
+    return spike[chosen], row[chosen], column[chosen], weight[chosen]
 
 
-def _axis(kernel: Kernel, axis: int, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Weights met along one axis [tap] and the neurons behind them [spike, tap]; -1 where there is none."""
-    taps = np.arange(kernel.shape[axis])
-    padded = places // kernel.pool[axis] + kernel.padding[axis]
-    behind = padded[:, None] - taps[None, :]
-    post = np.where(behind % kernel.stride[axis] == 0, behind // kernel.stride[axis], -1)
-    return kernel.shape[axis] - 1 - taps, post
+def divide(numbers: NDArray[np.int64], constant: int) -> NDArray[np.int64]:
+    """Signed 16-bit numbers divided as the program does: by a multiplication and two shifts of 32 bits.
+
+    >>> divide(np.array([7, 8, 9]), 0x01015556).tolist(), divide(np.array([5, -5]), 1).tolist()
+    ([2, 2, 3], [5, -5])
+    """
+    multiplier, first, second = constant & 0xFFFF, constant >> 16 & 0xFF, constant >> 24
+    word = numbers & 0xFFFFFFFF
+    high = (word * multiplier & 0xFFFFFFFF) >> 16
+    quotient = (high + (((word - high) & 0xFFFFFFFF) >> first) & 0xFFFFFFFF) >> second
+    return ((quotient & 0xFFFF) ^ 0x8000) - 0x8000

@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.connections import drive_of, input_size
+from lightning_neuro.graph.connections import add_drive, drive_of, input_size, prepare_real, with_weight
 from lightning_neuro.graph.golden import delayed
+from lightning_neuro.graph.hardware_graph import Values
 from lightning_neuro.targets.spinnaker.accum import ACCUM_MAX, ACCUM_RESOLUTION
 from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
 
 WEIGHT_BITS = 16
-HEADROOM = 2.0  # room in signed 16.15 beyond what calibration data reach
+HEADROOM = 2.0  # room in signed 16.15 beyond what calibration data reach, where the worst case leaves too few digits
+ENOUGH = 16.0  # a threshold of this size has its digits: the membrane's resolution is 2e-6 of it
 MARGIN = 1.25  # on the largest sum seen; the ring buffer itself holds twice the sum that sPyNNaker is told
 _JUST_BELOW = 1 - 2.0**-20
 
@@ -133,7 +135,8 @@ def arriving(
     for projection in plan.into(population.name):
         raster = delayed(rasters[projection.pre], projection.steps)
         rows = raster.reshape(-1, raster.shape[-1])
-        total += drive_of(projection.connection, _part(projection, sign), rows).reshape(total.shape)
+        part = with_weight(projection.connection, Values(real=_part(projection, sign)))
+        add_drive(total.reshape(len(rows), -1), part, prepare_real(part), rows)
     for bias in population.biases:
         total[:, bias.onset :] += np.maximum(sign * bias.values, 0.0)
     return total
@@ -173,12 +176,8 @@ def scale_plan(plan: SpinnakerPlan, loads: Mapping[str, Load]) -> ScaledPlan:
 
 
 def choose_scale(plan: SpinnakerPlan, population: PopulationPlan, load: Load) -> float:
-    """Factor of a layer: the largest that fits signed 16.15, with an lsb of the weights that is a power of two.
-
-    The binaries compute ``v <- a - A (a - v)`` with the asymptote ``a = i / (1 - A)``, so ``a - v``, which is at
-    most twice the largest asymptote, must fit besides the threshold.
-    """
-    most = ACCUM_MAX / reach(population, load)
+    """Factor of a layer: at most what fits signed 16.15, with an lsb of the weights that is a power of two."""
+    most = largest_scale(plan, population, load)
     lsb = common_lsb(plan, population)
     if lsb is None:
         largest = max(_needed(plan, population, load))
@@ -186,13 +185,28 @@ def choose_scale(plan: SpinnakerPlan, population: PopulationPlan, load: Load) ->
     return 2.0 ** math.floor(math.log2(most * lsb)) / lsb
 
 
-def reach(population: PopulationPlan, load: Load) -> float:
-    """Largest magnitude that a layer's arithmetic must hold, network units, headroom included."""
+def largest_scale(plan: SpinnakerPlan, population: PopulationPlan, load: Load) -> float:
+    """Largest factor with which no input overflows; where that leaves too few digits, none like calibration data."""
     cell = population.cell
-    kept = 1.0 - min(float(cell.decay_mem.max(initial=0.0)), 1.0 - ACCUM_RESOLUTION)
-    driven = HEADROOM * 2.0 * load.current / kept
+    size = float(np.abs(cell.threshold).max(initial=0.0)) if cell.spiking else load.current
+    slowest = 0.0 if cell.decay_syn is None else float(cell.decay_syn.max(initial=0.0))
+    never = max(worst_sums(plan, population)) / (1.0 - slowest)
+    safe, seen = (ACCUM_MAX / reach(population, current) for current in (never, HEADROOM * load.current))
+    return max(safe, min(seen, ENOUGH / size) if size else seen)
+
+
+def reach(population: PopulationPlan, current: float) -> float:
+    """Largest magnitude in a layer's arithmetic for a given largest current, network units.
+
+    The binaries compute ``v <- a - A (a - v)`` with the asymptote ``a = i / (1 - A)``: besides threshold and reset
+    potential, ``a - v`` must fit, which is at most twice the largest asymptote.
+    """
+    cell = population.cell
+    kept = 1.0 - min(float(cell.decay_mem.max(initial=0.0)), 1.0 - 2 * ACCUM_RESOLUTION)
     fixed = max(float(np.abs(values).max(initial=0.0)) for values in (cell.threshold, cell.v_reset))
-    return max(driven + (fixed if cell.spiking else 0.0), HEADROOM * fixed if cell.spiking else 0.0, ACCUM_RESOLUTION)
+    fixed = HEADROOM * fixed if cell.spiking else 0.0
+    room = 2.0 if cell.spiking else 2.5  # the membrane of a read-out stays below its unreachable threshold, too
+    return max(room * current / kept + fixed, ACCUM_RESOLUTION)
 
 
 def choose_buffers(plan: SpinnakerPlan, population: PopulationPlan, load: Load) -> RingBuffers:

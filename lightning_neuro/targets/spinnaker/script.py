@@ -84,7 +84,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         output=labels[plan.output],
         readout=plan.readout.value,
         lead=LEAD_STEPS,
-        drain=longest_delay(plan) + plan.longest_refractory + DRAIN_MARGIN,
+        drain=drain_steps(plan),
         gap=gap_steps(plan),
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
@@ -93,6 +93,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         tolerance=MEMBRANE_TOLERANCE,
         input=_source(plan),
         layers=_blocks(plan),
+        machine_constants=taken_over("machine_constants.py"),
         cells=taken_over("cells.py"),
         synapses=taken_over("synapses.py"),
         other_weights=taken_over("other_weights.py"),
@@ -118,6 +119,11 @@ def latest(plan: SpinnakerPlan) -> dict[str, int]:
         for backend in Backend
         if plan.runs_on(backend)
     }
+
+
+def drain_steps(plan: SpinnakerPlan) -> int:
+    """Steps after a sample until no spike is under way and no neuron refractory."""
+    return longest_delay(plan) + plan.longest_refractory + DRAIN_MARGIN
 
 
 def longest_delay(plan: SpinnakerPlan) -> int:

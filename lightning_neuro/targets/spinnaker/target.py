@@ -15,7 +15,7 @@ from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
-from lightning_neuro.targets.spinnaker.artefact import write_artefact
+from lightning_neuro.targets.spinnaker.artefact import described, write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
 from lightning_neuro.targets.spinnaker.energy import BOARD_W, CHIP_W, CORE_W, PACKET_J
 from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, connector_violations, lay_out
@@ -116,7 +116,7 @@ class SpinnakerTarget:
         scaled = self.plan(job)
         if violations := check_numbers(scaled, self.limits):
             raise ConstraintError(self.name, violations)
-        write_artefact(scaled.plan, folder, job.vectors, job.record)
+        write_artefact(scaled.plan, folder, job.vectors, job.record, job.source_sha256)
 
     def verify(self, job: Job, folder: Path, progress: Progress) -> Verification:
         """Run the artefact's own files in every way that is installed here."""
@@ -137,9 +137,11 @@ class SpinnakerTarget:
             proofs.append(prove(subject))
             seconds[name] = time.perf_counter() - start
         progress("SpiNNaker checks", len(PROOFS), len(PROOFS))
+        resources = {key: value for proof in proofs for key, value in proof.resources.items()}
+        described(subject.plan, folder, len(job.vectors.spikes), resources)
         return Verification(
             checks=tuple(check for proof in proofs for check in proof.checks),
-            resources={key: value for proof in proofs for key, value in proof.resources.items()},
+            resources=resources,
             assumptions=(*notes(job.graph, subject.plan), *ASSUMPTIONS),
             seconds=seconds,
             accuracy=next((proof.share for proof in proofs if proof.share is not None), None),

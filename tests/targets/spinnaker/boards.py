@@ -83,19 +83,19 @@ def network(shape: tuple[int, ...], populations: list[Population], projections: 
 
 
 def convolutional(seed: int = 0) -> HardwareGraph:
-    """Two channels of 8 x 10, oblong kernels, stride, padding, groups, pooling, biases, and a dense read-out."""
+    """Two channels of 8 x 10, oblong kernels, padding, groups, pooling, biases, and a dense read-out."""
     rng = np.random.default_rng(seed)
-    first = window((2, 8, 10), (3, 2), stride=(2, 1), padding=(1, 0))
-    pool = Window(input_shape=(4, 4, 9), kernel=(2, 3), stride=(2, 3), padding=((0, 0), (0, 0)), dilation=(1, 1))
-    second = convolution(rng, 6, window((4, 2, 3), (2, 2), padding=(0, 1)), groups=2)
-    assert first.positions == (4, 9) and second.window.positions == (1, 4)
+    first = window((2, 8, 10), (3, 5), padding=(1, 0))
+    pool = window((4, 8, 6), (2, 2), stride=(2, 2))
+    second = convolution(rng, 6, window((4, 4, 3), (3, 1), padding=(0, 1)), groups=2)
+    assert first.positions == (8, 6) and second.window.positions == (2, 5)
     return network(
         (2, 8, 10),
-        [layer("conv", (4, 4, 9), bias=0.1), layer("deep", (6, 1, 4), bias=0.05), layer("out", (5,), bias=0.2)],
+        [layer("conv", (4, 8, 6), bias=0.1), layer("deep", (6, 2, 5), bias=0.05), layer("out", (5,), bias=0.2)],
         [
             edge("input", "conv", convolution(rng, 4, first)),
             edge("conv", "deep", Pooled(pool=pool, then=second)),
-            edge("deep", "out", Dense(weight=Values(real=rng.normal(0, 0.5, (5, 24))))),
+            edge("deep", "out", Dense(weight=Values(real=rng.normal(0, 0.5, (5, 60))))),
         ],
     )
 

@@ -146,8 +146,13 @@ def test_the_machine_converges_to_the_network_as_its_factor_grows() -> None:
     expected = golden.run(graph, spikes, arithmetic="real", record=True).membrane["layer1"]
     errors = []
     for digits in (0, 3, 6):
-        plan = with_buffers(graph, (9 + digits, 9 + digits), scale=2.0**digits)
-        errors.append(np.abs(emulate(plan, spikes).membrane["layer1"] - expected).max())
+        loaded = load_network(with_buffers(graph, (9 + digits, 9 + digits), scale=2.0**digits))
+        exact = {"resistance": np.full(8, 2 << 15), "mem_decay": np.full(8, 1 << 14)}  # A = 1/2, (1 - A) R = 1
+        layer = dataclasses.replace(
+            loaded.layers[0], constants=dataclasses.replace(loaded.layers[0].constants, **exact)
+        )
+        found = run_samples(dataclasses.replace(loaded, layers=(layer,), groups=((layer,),)), spikes, record=True)
+        errors.append(np.abs(found.membrane["layer1"] - expected).max())
     assert 0 < errors[0] < 3 * 2.0**-15
     assert errors[1] == pytest.approx(errors[0] / 8, rel=0.5) and errors[2] < errors[0] / 32
 

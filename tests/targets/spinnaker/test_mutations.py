@@ -19,7 +19,7 @@ from tests.targets.spinnaker.cases import CLAMP
 
 CURRENT = cases.chain(hidden={"alpha": 0.8, "beta": 0.9, "reset": CLAMP, "bias": 0.02})
 FORWARD_EULER = ("tau = -step_ms / np.log(inside)", "tau = step_ms / (1 - inside)")
-NO_GAIN = ('"cm": capacitance(kind, tau_m, tau_syn, step_ms, backend)', '"cm": tau_m')
+NO_GAIN = ("else push(tau_m, tau_syn, step_ms)", "else tau_m")
 ONE_SIGN = ('(("excitatory", weight > 0), ("inhibitory", weight < 0))', '(("excitatory", weight != 0),)')
 ABSOLUTE = ("weight = weight * (post.scale", "weight = abs(weight) * (post.scale")
 NO_REFRACTORY = ("        refractory=1,\n", "")

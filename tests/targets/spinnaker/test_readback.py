@@ -12,7 +12,7 @@ from lightning_neuro.targets.spinnaker.readback import (
     BoardImage,
     PlacedCore,
     PlacedPopulation,
-    _divisor,
+    divide,
     layer_of,
     synapses,
 )
@@ -98,24 +98,11 @@ def test_a_key_that_no_table_knows_reaches_nothing() -> None:
     assert synapses(dataclasses.replace(there, cores=elsewhere)) == {}
 
 
-def packed(divisor: int) -> int:
-    bits = (divisor - 1).bit_length()
-    return max(bits - 1, 0) << 24 | min(bits, 1) << 16 | ((((1 << bits) - divisor) << 16) // divisor + 1)
-
-
 @pytest.mark.parametrize("divisor", [1, 2, 3, 5, 7, 8, 13, 28, 100, 255])
-def test_packed_divisors_divide(divisor: int) -> None:
-    constant = packed(divisor)
-    multiplier, first, second = constant & 0xFFFF, constant >> 16 & 0xFF, constant >> 24
-    for number in range(2000):  # as the program divides: multiply, subtract, shift twice
-        high = number * multiplier >> 16
-        assert (high + ((number - high) >> first)) >> second == number // divisor
-    assert _divisor(constant) == divisor
-
-
-def test_packed_divisors_are_sPyNNakers_own() -> None:
+def test_the_machines_division_is_exact(divisor: int) -> None:
     common = pytest.importorskip("spynnaker.pyNN.models.common.local_only_2d_common")
-    assert all(common.get_div_const(d) == packed(d) and _divisor(packed(d)) == d for d in range(1, 300))
+    numbers = np.arange(4000)
+    np.testing.assert_array_equal(divide(numbers, common.get_div_const(divisor)), numbers // divisor)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.hardware_graph import Values
+from lightning_neuro.graph.hardware_graph import Dense, ReadoutKind, ResetKind, Values
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.targets.spinnaker.accum import ACCUM_MAX
+from lightning_neuro.targets.spinnaker.emulator import emulate
 from lightning_neuro.targets.spinnaker.number_rules import weight_error
 from lightning_neuro.targets.spinnaker.plan import plan_network
 from lightning_neuro.targets.spinnaker.scaling import (
@@ -141,6 +142,21 @@ def test_membranes_stay_in_signed_16_15(beta: float) -> None:
     for population in plan.plan.populations:
         largest = np.abs(recorded.membrane[population.name]).max() * population.scale
         assert largest < ACCUM_MAX / 2
+
+
+@pytest.mark.parametrize("alpha", [None, 0.8])
+@pytest.mark.parametrize("kind", [ResetKind.ZERO, ResetKind.NONE])
+def test_no_input_at_all_overflows_where_digits_are_plenty(alpha: float | None, kind: ResetKind) -> None:
+    graph = chain([40, 20], beta=0.9, alpha=alpha, kind=kind, readout=ReadoutKind.MEMBRANE_MAX, steps=40)
+    weight = np.abs(graph.projections[0].connection.weight.real)
+    projection = dataclasses.replace(graph.projections[0], connection=Dense(weight=Values(real=weight)))
+    graph = rounded(dataclasses.replace(graph, projections=(projection,)))
+    quiet, loud = spikes_for(graph, rate=0.05), np.ones((1, 40, 40), np.uint8)
+    found = emulate(scaled(graph, quiet), loud)
+    assert found.overflows == {"layer1": 0} and found.saturations == {"layer1": 0}
+    if kind is ResetKind.NONE:
+        expected = golden.run(graph, loud, arithmetic="real").scores
+        np.testing.assert_allclose(found.scores, expected, rtol=1e-3)
 
 
 def test_one_factor_changes_no_spike_in_exact_arithmetic() -> None:

@@ -90,7 +90,7 @@ def test_report_gets_numbers_by_layer_and_a_picture(convolutional: tuple[boards.
     _, image = convolutional
     resources = board_resources(image)
     assert resources["application_cores"] == 16
-    assert resources["layers"]["conv"]["neurons"] == 144  # type: ignore[index]
+    assert resources["layers"]["conv"]["neurons"] == 192  # type: ignore[index]
     assert placement_plot(image).png.startswith(b"\x89PNG")
 
 
@@ -204,7 +204,7 @@ def test_a_mistake_in_the_script_fails_the_check(
 
 
 def nothing() -> BoardExpectation:
-    return BoardExpectation(boards=1, shifts={}, synapses={}, most_spikes={})
+    return BoardExpectation(boards=1, shifts={}, synapses={}, most_spikes={}, biases=frozenset())
 
 
 def test_without_spynnaker_the_checks_are_skipped_and_say_how_to_get_it(
