@@ -52,11 +52,17 @@ class SpikeTimeSet:
         return SpikeTimeSet(times=self.times[index], labels=self.labels[index])
 
     def pack(self) -> Packed:
-        """Return plain tensors, strings and integers, for a checkpoint."""
+        """Return plain tensors, strings and integers, for a checkpoint.
+
+        Each distinct time is kept once: grey values have 256, and a quarter of the bytes is enough.
+        """
+        values, index = np.unique(self.times, return_inverse=True)
+        kind = np.int16 if len(values) < 2**15 else np.int32
         return {
             "format": _FORMAT,
             "kind": KIND,
-            "body": torch.from_numpy(np.array(self.times)),
+            "times": torch.from_numpy(values),
+            "body": torch.from_numpy(index.reshape(self.times.shape).astype(kind)),
             "labels": torch.from_numpy(np.array(self.labels)),
         }
 
@@ -70,8 +76,9 @@ class SpikeTimeSet:
         try:
             if packed["format"] != _FORMAT or packed["kind"] != KIND:
                 raise ValueError(f"format {packed['format']} {packed['kind']}, this version reads {_FORMAT} {KIND}")
-            return cls(times=packed["body"].numpy(), labels=packed["labels"].numpy())  # type: ignore[attr-defined]
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            times = packed["times"].numpy()[packed["body"].numpy()]  # type: ignore[attr-defined]
+            return cls(times=times, labels=packed["labels"].numpy())  # type: ignore[attr-defined]
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise DataError(
                 f"recorded spike times cannot be read: {error}",
                 where="SpikeTimeSet.unpack",
