@@ -54,17 +54,14 @@ class SpikeTimeSet:
     def pack(self) -> Packed:
         """Return plain tensors, strings and integers, for a checkpoint.
 
-        Each distinct time is kept once: grey values have 256, and a quarter of the bytes is enough.
+        Where few times are distinct (grey values have 256), each is kept once: a quarter of the bytes.
         """
         values, index = np.unique(self.times, return_inverse=True)
-        kind = np.int16 if len(values) < 2**15 else np.int32
-        return {
-            "format": _FORMAT,
-            "kind": KIND,
-            "times": torch.from_numpy(values),
-            "body": torch.from_numpy(index.reshape(self.times.shape).astype(kind)),
-            "labels": torch.from_numpy(np.array(self.labels)),
-        }
+        packed: Packed = {"format": _FORMAT, "kind": KIND, "labels": torch.from_numpy(np.array(self.labels))}
+        if len(values) < min(2**15, self.times.size // 4):
+            body = index.reshape(self.times.shape).astype(np.int16)
+            return {**packed, "values": torch.from_numpy(values), "body": torch.from_numpy(body)}
+        return {**packed, "body": torch.from_numpy(np.array(self.times))}
 
     @classmethod
     def unpack(cls, packed: Mapping[str, object]) -> SpikeTimeSet:
@@ -76,7 +73,9 @@ class SpikeTimeSet:
         try:
             if packed["format"] != _FORMAT or packed["kind"] != KIND:
                 raise ValueError(f"format {packed['format']} {packed['kind']}, this version reads {_FORMAT} {KIND}")
-            times = packed["times"].numpy()[packed["body"].numpy()]  # type: ignore[attr-defined]
+            times = packed["body"].numpy()  # type: ignore[attr-defined]
+            if "values" in packed:
+                times = packed["values"].numpy()[times]  # type: ignore[attr-defined]
             return cls(times=times, labels=packed["labels"].numpy())  # type: ignore[attr-defined]
         except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise DataError(
