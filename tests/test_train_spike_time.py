@@ -33,7 +33,15 @@ def test_three_epochs_beat_chance_and_leave_pictures(train, tmp_path):  # noqa: 
     assert 0.6 < metrics["test_accuracy"] <= 1 and metrics["epochs"] == 3
     assert 10 < metrics["spikes_per_sample"] <= 33 and metrics["seconds_per_epoch"] > 0
     pictures = {path.stem for path in (run / "pictures").iterdir()}
-    assert {"class_map", "output_maps", "hidden_maps", "confusion", "sorted_outputs", "spike_times", "weights"} <= pictures
+    assert {
+        "class_map",
+        "output_maps",
+        "hidden_maps",
+        "confusion",
+        "sorted_outputs",
+        "spike_times",
+        "weights",
+    } <= pictures
     assert {"hidden_times", "trajectories"} <= pictures
     assert "s per epoch" in out
 

@@ -47,8 +47,8 @@ def peak_time(times: Tensor, weights: Tensor, ratio: float) -> Tensor:
     time = torch.minimum(time, last)
     age = (time - last).clamp(min=-300.0)  # relative to the last input: no exponential overflows
     fast, slow = torch.cumsum(weight * torch.exp(age), 1), torch.cumsum(weight * torch.exp(age / ratio), 1)
+    moment = torch.cumsum(weight * age * torch.exp(age), 1)
     if ratio == 1:
-        moment = torch.cumsum(weight * age * torch.exp(age), 1)
         extremum = moment / fast + 1
     else:
         extremum = torch.log(ratio * fast / slow) * (ratio / (ratio - 1))

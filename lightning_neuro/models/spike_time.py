@@ -197,7 +197,7 @@ class SpikeTimeClassifier(pl.LightningModule):
         final = outputs[-1]
         if self.silent_time is not None:
             inputs = self.network.layer_input(len(outputs) - 1, outputs[-2] if len(outputs) > 1 else times)
-            final = with_virtual_label(final, labels, inputs, self.network.layers[-1], self.silent_time)
+            final = with_virtual_label(final, labels, inputs, self.network.layers[-1], self.silent_time)  # type: ignore[arg-type]
         loss = self.loss(final, labels)
         self._score[split].update(outputs, labels, loss.detach())
         return outputs, loss

@@ -19,7 +19,8 @@ from lightning_neuro.neurons import first_spike_solve as solve
 from lightning_neuro.neurons import first_spike_walk as walk
 from lightning_neuro.neurons.first_spike_torch import Spikes
 
-BLOCK = 32  # neurons that walk together
+BLOCK = 32  # neurons that walk together, until the last of them spikes
+GRADIENT_BLOCK = 64  # neurons whose gradients are summed together
 CHUNK_ELEMENTS = 1 << 20  # of one [batch, n_out, n_in] array of delayed times
 
 Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # start, gap, current, climb: see first_spike_walk
@@ -116,8 +117,8 @@ def _backward_samples(
     grown_membrane = grown_current if g == 1.0 else np.empty(time.shape)
     gradients.growth(time, g, first_input, grown_current, grown_membrane)
     grown = first_input, grown_current, grown_membrane
-    for first in range(0, weight.shape[1], BLOCK):
-        columns = slice(first, first + BLOCK)
+    for first in range(0, weight.shape[1], GRADIENT_BLOCK):
+        columns = slice(first, first + GRADIENT_BLOCK)
         block = np.ascontiguousarray(weight[:, columns])
         change = np.zeros(block.shape)
         gradients.gradients_block(

@@ -19,6 +19,7 @@ from lightning_neuro.checkpoint import load_record
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.data.yin_yang import CLASSES as YIN_YANG_CLASSES
+from lightning_neuro.errors import CheckpointError
 from lightning_neuro.models.spike_time import SpikeTimeClassifier, first_to_spike
 from lightning_neuro.report import spike_time_plots as plots
 from lightning_neuro.report.model import Plot
@@ -168,12 +169,19 @@ def pictures_of_checkpoint(path: Path) -> list[Path]:
     """Write the pictures of a checkpoint beside it; returns the files.
 
     Raises:
-        CheckpointError: the file is damaged, or was written without the ParameterBuffers callback.
+        CheckpointError: the file is damaged, was written without the ParameterBuffers callback, or by another model.
     """
     record = load_record(path)
+    lines = record.evaluation
+    if not isinstance(lines, SpikeTimeSet):
+        raise CheckpointError(
+            "this is no checkpoint of a first-spike network",
+            where=str(path),
+            why="the pictures show spike times, and it holds rasters or nothing",
+            next_command="use a checkpoint of: python train.py model=spike_time data=yin_yang",
+        )
     model = SpikeTimeClassifier.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
     coding = SpikeTimeCoding.from_dict(record.metadata.coding)  # type: ignore[arg-type]
-    lines = record.evaluation
     inputs = lines.times[:, : model.hparams["layers"][0]] / model.hparams["tau_syn"]  # bias spikes are further lines
     samples = SpikeTimeSet(times=inputs, labels=lines.labels)
     return write_pictures(model, samples, coding, {}, path.parent)

@@ -85,7 +85,7 @@ def time_maps(maps: Mapping[str, Array], title: str) -> Plot:
         axes.set_ylabel("input y")
     for axes in panels[max(0, len(maps) - columns) : len(maps)]:
         axes.set_xlabel("input x")
-    bar = figure.colorbar(image, ax=list(panels), shrink=0.8)
+    bar = figure.colorbar(image, ax=list(panels), shrink=0.8)  # type: ignore[arg-type]
     bar.set_label(TIME, color=INK, fontsize=9)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return _finish(figure, title, "Spike time over the plane of the inputs, dark = late, grey = no spike.")

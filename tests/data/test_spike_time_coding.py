@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.digits import Digits
@@ -118,6 +119,9 @@ def test_a_set_survives_packing_and_refuses_damage():
     again = SpikeTimeSet.unpack(whole.pack())
     assert np.array_equal(again.times, times) and again.labels.tolist() == [0, 1]
     assert len(whole.take(slice(1))) == 1
+    grey = SpikeTimeSet(times=np.tile(np.linspace(0.15, 2, 256), (40, 3)), labels=np.zeros(40, np.int64))
+    assert grey.pack()["body"].dtype == torch.int16
+    assert np.array_equal(SpikeTimeSet.unpack(grey.pack()).times, grey.times)
     with pytest.raises(DataError, match="format"):
         SpikeTimeSet.unpack(whole.pack() | {"format": 9})
     for broken in (times.astype(np.float32), times[0], -times, np.full((2, 2), np.nan)):
