@@ -15,10 +15,12 @@ from pathlib import Path
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConstraintError, GraphError
+from lightning_neuro.first_spike_check import analytic_first_spikes
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy, as_rasters
+from lightning_neuro.graph.first_spike_steps import Decay
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
@@ -100,14 +102,14 @@ def deploy(
         accuracies, seconds["accuracy"] = _timed(
             lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
         )
-        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target.arithmetic)
+        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target, inputs, vectors)
         found = target.verify(job, folder, progress)
         report = Report(
             target=target.name,
             source=Source(path=str(path), sha256=digest),
             graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, vectors.expected)),
             accuracy=_with_artefact(accuracies, found.accuracy),
-            checks=(nir_round_trip(record, source_graph), *(() if cost is None else (cost.check,)), *found.checks),
+            checks=(nir_round_trip(record, source_graph), *(() if cost is None else cost.checks), *found.checks),
             resources={**found.resources, **({} if cost is None else cost.resources)},
             assumptions=(*record.metadata.assumptions, *note, *data_notes, *found.assumptions),
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
@@ -130,16 +132,23 @@ def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> Te
 class _Cost:
     """What steps cost a network in continuous time, as parts of a report."""
 
-    check: Check
+    checks: tuple[Check, ...]
     resources: dict[str, object]
     plot: Plot
 
 
-def _cost(steps: InSteps, inputs: Inputs, accuracies: Accuracy, arithmetic: Arithmetic) -> _Cost:
-    assert isinstance(inputs, SpikeTimeSet)
+def _cost(
+    steps: InSteps, inputs: Inputs, accuracies: Accuracy, target: Target, proof: Inputs, vectors: TestVectors
+) -> _Cost:
+    """What is found on all samples, and for exact decays on those of the proof."""
+    assert isinstance(inputs, SpikeTimeSet) and isinstance(proof, SpikeTimeSet)
     errors = time_errors(steps, inputs)
+    checks = [accuracy_check(steps, inputs, accuracies, target.arithmetic)]
+    if target.discretisation is not None and target.discretisation.decay is Decay.EXACT:
+        rasters = {steps.graph.input.name: vectors.spikes, **vectors.expected.spikes}
+        checks.append(analytic_first_spikes(steps.rounded, steps.graph, proof.times, rasters))
     return _Cost(
-        check=accuracy_check(steps, inputs, accuracies, arithmetic),
+        checks=tuple(checks),
         resources={"first spikes": {e.name: e.numbers() for e in errors}},
         plot=plots.spike_time_errors({e.name: e.errors for e in errors}),
     )

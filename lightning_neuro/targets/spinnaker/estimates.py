@@ -4,7 +4,8 @@ A virtual board knows nothing of time. A core that gets more synaptic events in 
 behind, and spikes come late; sPyNNaker's remedy is ``time_scale_factor``, which gives a step more real time. The model
 of a core's work: 13 million synaptic events per second (what sPyNNaker reckons with, ``synapse_dynamics_static.py``),
 200 cycles of a 200 MHz core per row that is fetched (``transfer_overhead_clocks``), and half of each step kept free
-for the neurons themselves and for input and output.
+for the neurons themselves and for input and output: 256 of them are updated in half a step of 1 ms, so a tenth of them
+in half a step of 0.1 ms.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lightning_neuro.targets.spinnaker.timing import Backend, CellKind
 EVENTS_PER_SECOND = 13e6
 ROW_SECONDS = 200 / 200e6
 SYNAPSES_SHARE = 0.5  # of a step
+NEURON_SECONDS = 0.5e-3 / NEURONS_PER_CORE  # a full core updates its neurons in the other half of a step of 1 ms
 RING_BUFFER_BITS = 14  # of neuron, receptor and delay together
 SPIKE_BUFFER = 256  # packets that a core can queue, sPyNNaker's default
 _HEADER_BYTES, _SYNAPSE_BYTES = 12, 4  # of a row
@@ -60,12 +62,14 @@ class CoreLoad:
         events: synaptic events of one core.
         spikes: packets that reach it.
         share: of a step in real time that the synapses take.
+        neurons: of a step in real time that the neurons take.
     """
 
     layer: str
     events: float
     spikes: int
     share: float
+    neurons: float = 0.0
 
 
 def predict(plan: SpinnakerPlan) -> Fit:
@@ -159,12 +163,14 @@ def _core_load(plan: SpinnakerPlan, population: PopulationPlan, rasters: Mapping
     for bias in population.biases:
         events[:, bias.onset :] += np.count_nonzero(bias.values) / cores
         packets[:, bias.onset :] += 1
-    seconds = float((events / EVENTS_PER_SECOND + rows * ROW_SECONDS).max(initial=0.0))
+    synapses = float((events / EVENTS_PER_SECOND + rows * ROW_SECONDS).max(initial=0.0))
+    neurons = portion_of(population) * NEURON_SECONDS
     return CoreLoad(
         layer=population.name,
         events=float(events.max(initial=0.0)),
         spikes=int(packets.max(initial=0.0)),
-        share=seconds / (plan.timestep_ms * 1e-3),
+        share=synapses / (plan.timestep_ms * 1e-3),
+        neurons=neurons / (plan.timestep_ms * 1e-3),
     )
 
 
@@ -174,7 +180,8 @@ def time_scale_factor(loads: tuple[CoreLoad, ...]) -> int:
     >>> time_scale_factor((CoreLoad(layer="a", events=13_000, spikes=100, share=1.0),))
     2
     """
-    return max(1, math.ceil(max((load.share for load in loads), default=0.0) / SYNAPSES_SHARE - 1e-9))
+    most = max((max(load.share, load.neurons) for load in loads), default=0.0)
+    return max(1, math.ceil(most / SYNAPSES_SHARE - 1e-9))
 
 
 def spike_buffer(loads: tuple[CoreLoad, ...]) -> int:
@@ -185,12 +192,13 @@ def spike_buffer(loads: tuple[CoreLoad, ...]) -> int:
 
 def real_time(loads: tuple[CoreLoad, ...]) -> dict[str, object]:
     """Numbers for the report: how busy the busiest core is, and what that asks of ``spynnaker.cfg``."""
-    busiest = max(loads, key=lambda load: load.share)
+    busiest = max(loads, key=lambda load: max(load.share, load.neurons))
     return {
         "busiest_layer": busiest.layer,
         "events_in_a_step": round(busiest.events),
         "packets_in_a_step": max(load.spikes for load in loads),
         "share_of_a_step": round(busiest.share, 4),
+        "neurons_share_of_a_step": round(busiest.neurons, 4),
         "time_scale_factor": time_scale_factor(loads),
         "incoming_spike_buffer_size": spike_buffer(loads),
         "kind": "model, not measured",

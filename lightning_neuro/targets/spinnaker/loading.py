@@ -143,7 +143,12 @@ def _layer(scaled: ScaledPlan, population: PopulationPlan) -> Layer:
 def _entrance(projection: ProjectionPlan, scale: float, shifts: tuple[int, int]) -> Entrance:
     counts = _split(stored_weights(projection.connection.weight.real * scale, shifts))
     excitatory, inhibitory = (prepare_fixed(_counting(projection.connection, part)) for part in counts)
-    return Entrance(pre=projection.pre, steps=projection.steps, connection=projection.connection, receptors=(excitatory, inhibitory))
+    return Entrance(
+        pre=projection.pre,
+        steps=projection.steps,
+        connection=projection.connection,
+        receptors=(excitatory, inhibitory),
+    )
 
 
 def _split(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,7 +23,7 @@ from lightning_neuro.graph.connections import add_drive, drive_of, input_size, p
 from lightning_neuro.graph.golden import delayed
 from lightning_neuro.graph.hardware_graph import Values
 from lightning_neuro.targets.spinnaker.accum import ACCUM_MAX, ACCUM_RESOLUTION
-from lightning_neuro.targets.spinnaker.plan import PopulationPlan, ProjectionPlan, SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import UNTIL_THE_END, PopulationPlan, ProjectionPlan, SpinnakerPlan
 
 WEIGHT_BITS = 16
 HEADROOM = 2.0  # room in signed 16.15 beyond what calibration data reach, where the worst case leaves too few digits
@@ -192,7 +192,8 @@ def largest_scale(plan: SpinnakerPlan, population: PopulationPlan, load: Load) -
     slowest = 0.0 if cell.decay_syn is None else float(cell.decay_syn.max(initial=0.0))
     never = max(worst_sums(plan, population)) / (1.0 - slowest)
     safe, seen = (ACCUM_MAX / reach(population, current) for current in (never, HEADROOM * load.current))
-    return max(safe, min(seen, ENOUGH / size) if size else seen)
+    every_digit = not size or cell.refractory_steps == UNTIL_THE_END  # when a neuron spikes says more than how often
+    return max(safe, seen if every_digit else min(seen, ENOUGH / size))
 
 
 def reach(population: PopulationPlan, current: float) -> float:

@@ -64,7 +64,7 @@ class SpinnakerTarget:
     arithmetic: Arithmetic = "real"
     default_spec = QuantizeSpec(weight_bits=16, state_bits=32, leak_bits=16)
     # 0.1 ms is the shortest step that a core has time for
-    discretisation = Discretisation(decay=Decay.EXACT, dt_s=1e-4, steps_per_tau=100, relays=False)
+    discretisation = Discretisation(decay=Decay.EXACT, dt_s=None, steps_per_tau=128, relays=False)
     default_samples = 50
 
     def __post_init__(self) -> None:
