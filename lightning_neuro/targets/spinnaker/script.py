@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -78,7 +79,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         title: sizes of its layers.
     """
     labels = plan.labels
-    return TEMPLATES.get_template("network.py.j2").render(
+    text = TEMPLATES.get_template("network.py.j2").render(
         title=title,
         step_ms=f"{plan.timestep_ms:g}",
         output=labels[plan.output],
@@ -98,6 +99,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         synapses=taken_over("synapses.py"),
         other_weights=taken_over("other_weights.py"),
     )
+    return re.sub(r"\n{4,}", "\n\n\n", text)
 
 
 def _source(plan: SpinnakerPlan) -> Source:
