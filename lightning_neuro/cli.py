@@ -144,7 +144,7 @@ def deploy_and_show(path: Path, overrides: Sequence[str]) -> tuple[Report, Path]
 
 def _next(folder: Path) -> str:
     shown = _shown(folder)
-    return f"open {shown / 'report.html'}; interface and synthesis: {shown / 'README.md'}"
+    return f"open {shown / 'report.html'}; how to use the artefact: {shown / 'README.md'}"
 
 
 def _shown(folder: Path) -> Path:

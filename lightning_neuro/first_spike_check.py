@@ -177,8 +177,8 @@ def first_spike_check(layers: tuple[LayerTimes, ...], seconds: float, dt_s: floa
         outcome=Outcome.FAILED if wrong else Outcome.PASSED,
         expected=EXPECTED,
         got=got,
-        detail=f"each neuron given the spikes that reach it, dt = {1e6 * dt_s:.4g} µs; end to end, against analytic times "
-        f"that no layer moves to a grid: {'; '.join(parts)}",
+        detail=f"each neuron given the spikes that reach it, dt = {1e6 * dt_s:.4g} µs; end to end, against analytic "
+        f"times that no layer moves to a grid: {'; '.join(parts)}",
         seconds=seconds,
     )
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,30 @@ def test_deploy_proves_the_artefact(run_folder: Path) -> None:
     assert accuracy["quantized"] == pytest.approx(metrics["quantized_test_accuracy"])
     assert accuracy["float"] == pytest.approx(metrics["test_accuracy"], abs=1 / 360 + 1e-9)
     assert "PASSED" in done.stdout
+
+
+@pytest.mark.skipif(
+    not all(find_spec(name) for name in ("nest", "spynnaker")), reason="pip install nest-simulator sPyNNaker"
+)
+def test_deploy_proves_the_script_for_spinnaker(run_folder: Path) -> None:
+    done = program(
+        run_folder, "-m", "lightning_neuro.cli", "deploy", "best.ckpt", "target=spinnaker", "verify.strict=true",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = run_folder / "deploy" / "spinnaker"
+    report = json.loads((folder / "report.json").read_text())
+    assert [check["name"] for check in report["checks"]] == [
+        "nir_round_trip", "float_reference", "nest_spikes", "fixed_point_emulator", "spynnaker_virtual_board",
+        "spynnaker_ring_buffer_shifts", "spynnaker_synapses",
+    ]  # fmt: skip
+    assert {check["outcome"] for check in report["checks"]} == {"passed"}
+    assert "50 sample(s)" in report["checks"][2]["detail"]
+    accuracy = report["accuracy"]
+    assert accuracy["artefact_samples"] == 360 and abs(accuracy["artefact"] - accuracy["quantized"]) <= 0.005
+    assert json.loads((folder / "manifest.json").read_text())["source_sha256"] == report["source"]["sha256"]
+    assert {"network.nir", "network.json", "README.md", "report.html"} <= {path.name for path in folder.iterdir()}
+    again = program(run_folder, str(folder / "network.py"), "--backend", "nest", "--check")
+    assert again.returncode == 0 and again.stdout.count(": 0 mismatching spikes") == 2
 
 
 @needs_tools

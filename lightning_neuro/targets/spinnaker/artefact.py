@@ -16,6 +16,7 @@ from lightning_neuro import __version__
 from lightning_neuro.checkpoint import NetworkRecord, nir_to_plain
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.spinnaker.bundles import Bundle, bundles
 from lightning_neuro.targets.spinnaker.estimates import core_loads, real_time
 from lightning_neuro.targets.spinnaker.other_weights import TOPOLOGY_METADATA, structure_of
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
@@ -76,7 +77,9 @@ def weight_arrays(plan: SpinnakerPlan) -> dict[str, NDArray[np.float64]]:
             arrays[f"{p.label}.decay_syn"] = p.cell.decay_syn
         arrays[f"{p.label}.threshold"], arrays[f"{p.label}.v_reset"] = p.cell.threshold, p.cell.v_reset
         arrays |= {bias_key(p, b.onset): b.values for b in p.biases}
-    return arrays | {p.label: p.connection.weight.real for p in plan.projections}
+    for bundle in bundles(plan):
+        arrays |= bundle.arrays()
+    return arrays
 
 
 def testset_arrays(plan: SpinnakerPlan, vectors: TestVectors) -> dict[str, NDArray[Any]]:
@@ -117,10 +120,17 @@ def manifest(plan: SpinnakerPlan, record: NetworkRecord | None, source_sha256: s
             for p in plan.populations
         },
         "projections": {
-            p.label: {"name": p.name, "pre": p.pre, "post": p.post, "delay_steps": p.steps} for p in plan.projections
+            b.label: {"name": b.first.name, "pre": b.first.pre, "post": b.first.post, "delay_steps": _delay_steps(b)}
+            for b in bundles(plan)
         },
         "topology": {} if record is None else topology(record),
     }
+
+
+def _delay_steps(bundle: Bundle) -> int | list[int]:
+    """Delay of a bundle, or the shortest and the longest."""
+    steps = [p.steps for p in bundle.parts]
+    return steps[0] if len(steps) == 1 else [min(steps), max(steps)]
 
 
 def topology(record: NetworkRecord) -> dict[str, object]:

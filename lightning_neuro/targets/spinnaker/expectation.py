@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.targets.spinnaker import synapses
-from lightning_neuro.targets.spinnaker.plan import PopulationPlan
+from lightning_neuro.targets.spinnaker.plan import BiasPlan, PopulationPlan
 from lightning_neuro.targets.spinnaker.readback import Synapses
 from lightning_neuro.targets.spinnaker.reference import synapse_list
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights
@@ -37,13 +37,13 @@ def expect_board(scaled: ScaledPlan, spikes: NDArray[Any], boards: int) -> Board
             expected.setdefault(pair, []).append(as_stored(found, population.scale, shifts, delay))
         for bias in population.biases:
             found = synapses.dense(bias.values[:, None])
-            pair = bias_label(population), population.label
+            pair = bias_label(population, bias), population.label
             expected.setdefault(pair, []).append(as_stored(found, population.scale, shifts, BIAS_DELAY))
     return BoardExpectation(
         boards=boards,
         shifts={p.label: scaled.buffers[p.name].shifts for p in plan.populations},
         synapses={pair: _joined(parts) for pair, parts in expected.items()},
-        biases=frozenset(bias_label(p) for p in plan.populations),
+        biases=frozenset(bias_label(p, bias) for p in plan.populations for bias in p.biases),
         most_spikes={plan.labels[plan.input.name]: busiest_step(spikes)},
     )
 
@@ -74,9 +74,9 @@ def _joined(parts: list[Synapses]) -> Synapses:
     )
 
 
-def bias_label(population: PopulationPlan) -> str:
-    """Name of a layer's bias sources in the script; all onsets share it."""
-    return f"{population.label}_bias"
+def bias_label(population: PopulationPlan, bias: BiasPlan) -> str:
+    """Name of a bias source in the script."""
+    return f"{population.label}_bias" + (f"_from_{bias.onset}" if bias.onset else "")
 
 
 def busiest_step(raster: NDArray[Any]) -> int:

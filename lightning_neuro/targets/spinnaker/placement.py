@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 CORES = 18  # of one chip
 _COLUMNS = 6  # of cores within a chip
 _MOST_NAMED = 14
-BIAS = "_bias"  # ending of a bias source's name
+BIAS = r"_bias(_from_\d+)?$"  # ending of a bias source's name
 
 
 def placement_plot(image: BoardImage) -> Plot:
@@ -47,7 +48,7 @@ def layer_colours(names: tuple[str, ...]) -> Mapping[str, str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex, to_rgb
 
-    owners = {name: name.removesuffix(BIAS) for name in names}
+    owners = {name: re.sub(BIAS, "", name) for name in names}
     layers = [name for name in names if owners[name] == name or owners[name] not in names]
     many = colormaps["viridis"].resampled(len(layers))
     chosen = COLOURS if len(layers) <= len(COLOURS) else [to_hex(many(index)) for index in range(len(layers))]

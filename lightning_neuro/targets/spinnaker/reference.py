@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense
 from lightning_neuro.targets.spinnaker import synapses
+from lightning_neuro.targets.spinnaker.bundles import bundles, weight_of
 from lightning_neuro.targets.spinnaker.plan import UNTIL_THE_END, PopulationPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.script import bias_key
 
@@ -41,8 +42,9 @@ def run_reference(plan: SpinnakerPlan, weights: Arrays, spikes: NDArray[Any]) ->
     """
     samples, steps = spikes.shape[:2]
     matrices = {
-        p.name: _matrix(p.connection, weights[p.label], plan.population(p.post).size, _size(plan, p.pre))
-        for p in plan.projections
+        p.name: _matrix(p.connection, weight_of(b, p, dict(weights)), plan.population(p.post).size, _size(plan, p.pre))
+        for b in bundles(plan)
+        for p in b.parts
     }
     rasters: dict[str, NDArray[Any]] = {plan.input.name: spikes.astype(np.float64)}
     rasters |= {p.name: np.zeros((samples, steps, p.size)) for p in plan.populations}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -9,12 +10,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled
+from lightning_neuro.targets.spinnaker.bundles import Bundle, bundles
 from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_steps
 from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
     LINES_PER_CORE,
     PopulationPlan,
-    ProjectionPlan,
     SpinnakerPlan,
 )
 from lightning_neuro.targets.spinnaker.timing import EXTRA_LATENCY, Backend
@@ -35,7 +36,7 @@ class Edge:
     pre: str
     post: str
     synapses: str
-    delay: int
+    delay: str
     comment: str
     connector: str
 
@@ -78,7 +79,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         title: sizes of its layers.
     """
     labels = plan.labels
-    return TEMPLATES.get_template("network.py.j2").render(
+    text = TEMPLATES.get_template("network.py.j2").render(
         title=title,
         step_ms=f"{plan.timestep_ms:g}",
         output=labels[plan.output],
@@ -98,6 +99,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         synapses=taken_over("synapses.py"),
         other_weights=taken_over("other_weights.py"),
     )
+    return re.sub(r"\n{4,}", "\n\n\n", text)
 
 
 def _source(plan: SpinnakerPlan) -> Source:
@@ -136,12 +138,16 @@ def _blocks(plan: SpinnakerPlan) -> list[Block]:
     blocks = []
     for population in plan.populations:
         built.add(population.name)
-        edges = [p for p in plan.projections if {p.pre, p.post} <= built and population.name in (p.pre, p.post)]
+        edges = [
+            b
+            for b in bundles(plan)
+            if {b.first.pre, b.first.post} <= built and population.name in (b.first.pre, b.first.post)
+        ]
         blocks.append(_block(plan, population, edges))
     return blocks
 
 
-def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[ProjectionPlan]) -> Block:
+def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Bundle]) -> Block:
     cell = population.cell
     return Block(
         heading=heading(plan, population),
@@ -154,7 +160,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Proj
         pulses=population.pulses,
         scale=population.scale,
         drive=population.drive,
-        edges=tuple(_edge(plan, p) for p in edges),
+        edges=tuple(_edge(plan, b) for b in edges),
         biases=tuple((bias_key(population, bias.onset), bias.onset) for bias in population.biases),
         tile=population.tile,
     )
@@ -182,16 +188,16 @@ def bias_key(population: PopulationPlan, onset: int) -> str:
     return f"{population.label}.bias" + (f"_from_{onset}" if onset else "")
 
 
-def _edge(plan: SpinnakerPlan, projection: ProjectionPlan) -> Edge:
-    labels = plan.labels
-    weight = f'w["{projection.label}"]'
+def _edge(plan: SpinnakerPlan, bundle: Bundle) -> Edge:
+    labels, projection = plan.labels, bundle.first
+    weight, delays = f'w["{bundle.label}"]', bundle.delays
     by_connector = plan.population(projection.post).tile is not None and is_convolution(projection.connection)
     return Edge(
         pre=labels[projection.pre],
         post=labels[projection.post],
         synapses=synapses_of(projection.connection, weight),
-        delay=projection.steps,
-        comment=describe(projection.connection),
+        delay=str(projection.steps or "") if delays is None else f'w["{bundle.label}.delay"]',
+        comment=describe(projection.connection) + ("" if delays is None else ", a delay for each"),
         connector=connector_of(projection.connection, weight) if by_connector else "",
     )
 

@@ -75,12 +75,12 @@ def under_window(
 ) -> NDArray[np.int64]:
     """Return which position lies under each tap of a window, [tap, place]; -1 in the padding."""
     axes = []
-    for n, k, step, (before, after), d in zip(size, kernel, stride, padding, dilation):  # noqa: B905 (numpy only)
+    for n, k, step, (before, after), d in zip(size, kernel, stride, padding, dilation, strict=True):
         places = (n + before + after - d * (k - 1) - 1) // step + 1
         position = np.arange(k)[:, None] * d + np.arange(places)[None, :] * step - before
         axes.append(np.where((position >= 0) & (position < n), position, -1))
     found = np.zeros((1, 1), np.int64)
-    for n, positions in zip(size, axes):  # noqa: B905
+    for n, positions in zip(size, axes, strict=True):
         line = found[:, None, :, None] * n + positions[None, :, None, :]
         inside = (found >= 0)[:, None, :, None] & (positions >= 0)[None, :, None, :]
         line = np.where(inside, line, -1)
