@@ -197,7 +197,7 @@ def accuracy_check(steps: InSteps, inputs: SpikeTimeSet, accuracies: Accuracy, a
         form = "integers" if arithmetic == "fixed" else "rounded weights"
         got = f"{100 * accuracies.quantized:.1f} % in steps and {form}, {100 * accuracies.float_:.1f} % analytic"
     passed = lost <= MOST_LOST + 1e-9
-    remedy = "" if passed else f"dt={steps.graph.dt_s / 2:.12g} quantize.weight_bits=10 quantize.state_bits=24; "
+    remedy = "" if passed else f"dt={steps.graph.dt_s / 2:.12g} quantize.weight_bits=12 quantize.state_bits=30; "
     return Check(
         name=CHECK,
         outcome=Outcome.PASSED if passed else Outcome.FAILED,

@@ -145,7 +145,7 @@ def test_a_target_in_continuous_time_gets_the_network_as_it_is(checkpoint: Path)
     assert all(isinstance(p.neuron, FirstSpike) for p in target.job.graph.populations)
     assert target.job.vectors.spikes.shape == (8, 5) and set(target.job.vectors.expected.times) == {"layer0", "layer1"}
     assert report.accuracy.quantized is not None and report.accuracy.quantized > 0.97
-    assert report.graph.populations[0].reset == "once" and report.graph.populations[0].weight_bits == 8
+    assert report.graph.populations[0].reset == "once" and report.graph.populations[0].weight_bits == 10
 
 
 def test_rounding_in_training_gives_the_integers_of_the_hardware(checkpoint: Path) -> None:
@@ -165,10 +165,10 @@ def test_rounding_in_training_gives_the_integers_of_the_hardware(checkpoint: Pat
 
 def test_wider_membranes_keep_the_stored_weights_other_weights_do_not(checkpoint: Path) -> None:
     quantize_checkpoint(checkpoint, NOTHING)
-    wide = dataclasses.replace(NOTHING, state_bits=24)
+    wide = dataclasses.replace(NOTHING, state_bits=30)
     report, _ = run(checkpoint, KeepingTarget(), quantize=wide)
     assert not any("rounded at deployment" in line for line in report.assumptions)
-    assert report.graph.populations[0].state_bits == 24
+    assert report.graph.populations[0].state_bits == 30
     report, _ = run(checkpoint, KeepingTarget(), quantize=dataclasses.replace(NOTHING, weight_bits=7))
     assert any("7-bit weights" in line for line in report.assumptions)
 

@@ -79,9 +79,10 @@ class QuantizeRequest:
 
 
 DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
-# Spike times are finer than spike counts: weights of 6 bits cost trained Yin-Yang networks 3 to 7 points of accuracy,
-# 8 bits less than half a point; membranes of 20 bits keep 6 digits below a weight's, so that slow leaks do not stall.
-FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8)
+# Spike times are finer than spike counts. In trained Yin-Yang networks weights of 8 bits change 1 answer in 100, of 10
+# bits 1 in 500. A leak that loses up to one LSB per step moves the membrane by up to 4**k / 2 LSBs (k: digits of the
+# leak's shift): membranes of 26 bits keep 8 digits below a weight's for that. Slow leaks need all of 16 digits.
+FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=10, state_bits=26, leak_bits=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,7 @@ def _check_room(name: str, spec: QuantizeSpec, least: float) -> None:
             where=f"population {name!r}",
             why=f"a step adds so little that the threshold is {least / LEAST_HEADROOM:.0f} weight LSBs: "
             f"{needed} bits are needed, and a few more keep slow leaks from stalling",
-            next_command=f"quantize.state_bits={min(needed + 6, 32)}",
+            next_command=f"quantize.state_bits={min(needed + 8, 32)}",
         )
 
 
