@@ -103,7 +103,7 @@ def _notes(
     notes = [
         f"time advances in steps of dt = {engineering(dt, 's')} ({tau / dt:.4g} in the shortest time constant of "
         f"{engineering(tau, 's')}), {plain.steps} in a sample of {engineering(horizon, 's')}; decays are {decay}",
-        "an input spike at time t belongs to step floor(t / dt); of spikes within one step the lowest class wins",
+        f"an input spike at time t acts {_ACTS[how.decay]}; of spikes within one step the lowest class wins",
     ]
     if any(p.delays_s is not None for p in analytic.projections):
         notes.append("delays are rounded to whole steps")
@@ -112,6 +112,12 @@ def _notes(
         for name, count in relay_counts(plain, chained).items()
     ]
     return tuple(notes)
+
+
+_ACTS = {
+    Decay.SHIFT: "at the beginning of its step, floor(t / dt)",
+    Decay.EXACT: "at the beginning of a step that is nearest to it",
+}
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ multiplier; the postsynaptic potential is then a little faster. Either way the g
 one, which for exact decays makes the two the same. (Among the gains tried on Yin-Yang networks, peak, least squares
 and charge, the peak kept most answers.)
 
-An input spike at t belongs to step floor(t / dt), a delay is the nearest number of whole steps. So is a spike inside
-the network: it happens within its step and acts in that step.
+With shift decays an input spike at t acts at the beginning of its step, floor(t / dt); with exact ones at the nearest
+beginning of a step, which keeps input lines at whole steps, like those of a bias, together with the others (of a
+trained Yin-Yang network's answers 100 steps in a time constant then change 0.7 in 100, 2.6 otherwise). A delay is the
+nearest number of whole steps. A spike inside the network happens within its step and acts at the beginning of it.
 """
 
 from __future__ import annotations

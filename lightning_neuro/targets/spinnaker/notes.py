@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, Population, ResetKind
+from lightning_neuro.report.wording import engineering
 from lightning_neuro.targets.spinnaker.constraints import neurons_of
-from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan, was_continuous
 from lightning_neuro.targets.spinnaker.timing import Backend
 
 TIE_TOLERANCE = 1e-9  # of an lsb: closer thresholds count as reached exactly
@@ -15,6 +16,11 @@ TIE_TOLERANCE = 1e-9  # of an lsb: closer thresholds count as reached exactly
 def notes(graph: HardwareGraph, plan: SpinnakerPlan) -> tuple[str, ...]:
     """Sentences for the report about what is allowed but should be known."""
     found = [note for population, neuron in neurons_of(graph) if (note := _tie(graph, population, neuron))]
+    if was_continuous(graph):
+        found.append(
+            f"a step of the network, {engineering(graph.dt_s, 's')}, is a step of {plan.timestep_ms:g} ms in simulators "
+            f"and on the machine, where time constants are {plan.timestep_ms / (1e3 * graph.dt_s):.4g} times as long"
+        )
     if not plan.runs_on(Backend.NEST):
         found.append(
             "NEST cannot run loops of current-based neurons with a delay of one step (its shortest is two); "
