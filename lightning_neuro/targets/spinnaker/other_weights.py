@@ -32,9 +32,9 @@ def weights_of_checkpoint(path: Path, manifest: dict[str, Any]) -> dict[str, NDA
     """
     import torch
 
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    stored = stored.get("lightning_neuro") if isinstance(stored, dict) else None
-    quantized = (stored or {}).get("quantized") or {}
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    stored: dict[str, Any] = (loaded.get("lightning_neuro") if isinstance(loaded, dict) else None) or {}
+    quantized = stored.get("quantized") or {}
     if not quantized.get("constants"):
         raise ValueError("it holds no quantised network (train with the Quantize callback, or deploy it instead)")
     said = {key: stored["metadata"][key] for key in TOPOLOGY_METADATA}
