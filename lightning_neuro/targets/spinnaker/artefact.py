@@ -68,7 +68,7 @@ def title_of(plan: SpinnakerPlan) -> str:
     return "-".join(str(n) for n in (plan.input.size, *(p.size for p in plan.populations)))
 
 
-def weight_arrays(plan: SpinnakerPlan) -> dict[str, NDArray[np.float64]]:
+def weight_arrays(plan: SpinnakerPlan) -> dict[str, Any]:
     """Arrays of ``weights.npz``: per layer decays, thresholds, reset potentials and biases, per projection weights."""
     arrays: dict[str, NDArray[Any]] = {}
     for p in plan.populations:
@@ -82,7 +82,7 @@ def weight_arrays(plan: SpinnakerPlan) -> dict[str, NDArray[np.float64]]:
     return arrays
 
 
-def testset_arrays(plan: SpinnakerPlan, vectors: TestVectors) -> dict[str, NDArray[Any]]:
+def testset_arrays(plan: SpinnakerPlan, vectors: TestVectors) -> dict[str, Any]:
     """Arrays of ``testset.npz``: input spikes, labels, and what every layer must do."""
     expected = {
         f"expected.{p.label}": vectors.expected.spikes[p.name].astype(np.uint8)

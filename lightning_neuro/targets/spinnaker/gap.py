@@ -83,4 +83,4 @@ def _steps_until(reach: float, decay: float, bound: float) -> float:
 def period_overhead(plan: SpinnakerPlan) -> int:
     """Steps of a sample on the machine beyond its own: the lead, the layers' shift, and the silence after it."""
     latest = max(p.shift[Backend.SPINNAKER] for p in plan.populations)
-    return LEAD_STEPS + latest + (gap_steps(plan) or 0)
+    return LEAD_STEPS + latest + (gap_steps(plan) or 0) + ((plan.steps or 0) if plan.once else 0)

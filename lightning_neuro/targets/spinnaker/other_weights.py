@@ -32,10 +32,10 @@ def weights_of_checkpoint(path: Path, manifest: dict[str, Any]) -> dict[str, NDA
     """
     import torch
 
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    stored = stored.get("lightning_neuro") if isinstance(stored, dict) else None
-    quantized = (stored or {}).get("quantized") or {}
-    if (stored or {}).get("metadata", {}).get("time") == "continuous":
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    stored: dict[str, Any] = (loaded.get("lightning_neuro") if isinstance(loaded, dict) else None) or {}
+    quantized = stored.get("quantized") or {}
+    if stored.get("metadata", {}).get("time") == "continuous":
         raise ValueError("its neurons spike in continuous time; deploy it to have its weights and delays in steps")
     if not quantized.get("constants"):
         raise ValueError("it holds no quantised network (train with the Quantize callback, or deploy it instead)")

@@ -179,15 +179,15 @@ class SpinnakerPlan:
         """Identifiers of the input and the layers by name."""
         return {self.input.name: self.input_label, **{p.name: p.label for p in self.populations}}
 
-    def refractory_steps(self, population: PopulationPlan) -> int:
-        """Refractory steps of a layer; the end of the sample in steps."""
-        steps = population.cell.refractory_steps
-        return (self.steps or 0) if steps == UNTIL_THE_END else steps
-
     @property
     def longest_refractory(self) -> int:
-        """Most refractory steps of any layer."""
-        return max((self.refractory_steps(p) for p in self.populations), default=0)
+        """Most refractory steps of any layer, those that last until the sample's end aside."""
+        return max((max(p.cell.refractory_steps, 0) for p in self.populations), default=0)
+
+    @property
+    def once(self) -> bool:
+        """Whether some neurons are silent from their first spike to the sample's end."""
+        return any(p.cell.refractory_steps == UNTIL_THE_END for p in self.populations)
 
     @property
     def may_stay_silent(self) -> bool:

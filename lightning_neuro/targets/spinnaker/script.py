@@ -15,6 +15,7 @@ from lightning_neuro.targets.spinnaker.gap import DRAIN_MARGIN, LEAD_STEPS, gap_
 from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
     LINES_PER_CORE,
+    UNTIL_THE_END,
     PopulationPlan,
     SpinnakerPlan,
 )
@@ -50,7 +51,7 @@ class Block:
     shape: tuple[int, ...]
     cell: str
     behind: dict[str, int]
-    refractory: int
+    refractory: str
     spiking: bool
     pulses: int
     scale: float
@@ -86,6 +87,8 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         readout=plan.readout.value,
         lead=LEAD_STEPS,
         drain=drain_steps(plan),
+        once=plan.once,
+        until_the_end=UNTIL_THE_END,
         gap=gap_steps(plan),
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
@@ -124,7 +127,7 @@ def latest(plan: SpinnakerPlan) -> dict[str, int]:
 
 
 def drain_steps(plan: SpinnakerPlan) -> int:
-    """Steps after a sample until no spike is under way and no neuron refractory."""
+    """Steps after a sample until no spike is under way and no neuron refractory that is not so until the end."""
     return longest_delay(plan) + plan.longest_refractory + DRAIN_MARGIN
 
 
@@ -155,7 +158,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Bund
         shape=population.shape,
         cell=cell.kind.value,
         behind={backend.value: population.shift[backend] for backend in Backend if backend in population.shift},
-        refractory=plan.refractory_steps(population),
+        refractory="UNTIL_THE_END" if cell.refractory_steps == UNTIL_THE_END else str(cell.refractory_steps or ""),
         spiking=cell.spiking,
         pulses=population.pulses,
         scale=population.scale,

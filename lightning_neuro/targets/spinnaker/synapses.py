@@ -32,7 +32,7 @@ def convolution(
 ) -> Synapses:
     """Return the synapses of a convolution, weight [channels out, channels in / groups, kernel...]."""
     out, per_group, *kernel = weight.shape
-    lookup = under_window(input_shape[1:], kernel, stride, padding, dilation)
+    lookup = under_window(input_shape[1:], tuple(kernel), stride, padding, dilation)
     taps, places = lookup.shape
     size = int(np.prod(input_shape[1:]))
     channel = np.arange(out)[:, None, None, None]
@@ -62,8 +62,7 @@ def pooled(
     line = lookup[:, place]  # [tap, synapse]
     there = line >= 0
     pre = (channel * size + line)[there]
-    post, value = (np.broadcast_to(part, line.shape)[there] for part in synapses[1:])
-    return pre, post, value
+    return pre, np.broadcast_to(synapses[1], line.shape)[there], np.broadcast_to(synapses[2], line.shape)[there]
 
 
 def under_window(

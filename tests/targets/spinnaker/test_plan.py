@@ -89,17 +89,24 @@ def test_names_become_identifiers_that_differ() -> None:
     assert [p.label for p in plan.projections] == ["input_to_in_2", "in_2_to_in_3"]
 
 
-def test_refractory_steps_can_last_until_the_sample_ends(tmp_path: Path) -> None:
-    graph = cases.chain(hidden={})
+@cases.needs_nest
+@pytest.mark.parametrize("hidden", [DELTA, CURRENT])
+def test_refractory_steps_can_last_until_the_sample_ends(tmp_path: Path, hidden: dict) -> None:
+    graph = cases.chain(hidden=hidden)
     plan = plan_network(graph)
     once = [dataclasses.replace(p.cell, refractory_steps=UNTIL_THE_END) for p in plan.populations]
     changed = (dataclasses.replace(p, cell=cell) for p, cell in zip(plan.populations, once, strict=True))
     plan = dataclasses.replace(plan, populations=tuple(changed))
-    assert plan.longest_refractory == cases.STEPS and (gap_steps(plan) or 0) > cases.STEPS
+    assert plan.once and plan.longest_refractory == 0
     with np.load(cases.written(graph, tmp_path, plan=plan) / "weights.npz") as arrays:
         weights = dict(arrays)
     found = run_reference(plan, weights, cases.draw_vectors(graph).spikes)
     assert all(raster.sum(axis=1).max() == 1 for raster in found.values())
+    with np.load(tmp_path / "testset.npz") as arrays:
+        testset = dict(arrays) | {f"expected.{name}": raster for name, raster in found.items()}
+    np.savez(tmp_path / "testset.npz", **testset)
+    for between in ("reset", "gap"):
+        assert cases.mismatches(cases.on_nest(tmp_path, between)) == 0
 
 
 # -- parameters of cells -----------------------------------------------------------------------------------------
