@@ -213,7 +213,8 @@ def spike_time_errors(errors: Mapping[str, Array]) -> Plot:
 def _draw_raster(axes: Axes, name: str, raster: Array, colour: str) -> None:
     steps, neurons = np.nonzero(raster)
     thickness = max(1.0, min(5.0, 100 / raster.shape[1]))  # points
-    axes.hlines(neurons, steps - 0.4, steps + 0.4, color=colour, linewidth=thickness)
+    half = max(0.4, len(raster) / 400)  # a single spike among hundreds of steps must still be seen
+    axes.hlines(neurons, steps - half, steps + half, color=colour, linewidth=thickness)
     axes.set(xlim=(-0.5, len(raster) - 0.5), ylim=(-0.5, raster.shape[1] - 0.5))
     axes.set_title(f"{name}: {raster.shape[1]} neurons, {len(steps)} spikes", loc="left", fontsize=9)
     axes.set_ylabel("neuron")
