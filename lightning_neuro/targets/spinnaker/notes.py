@@ -17,9 +17,10 @@ def notes(graph: HardwareGraph, plan: SpinnakerPlan) -> tuple[str, ...]:
     """Sentences for the report about what is allowed but should be known."""
     found = [note for population, neuron in neurons_of(graph) if (note := _tie(graph, population, neuron))]
     if was_continuous(graph):
+        step, longer = engineering(graph.dt_s, "s"), plan.timestep_ms / (1e3 * graph.dt_s)
         found.append(
-            f"a step of the network, {engineering(graph.dt_s, 's')}, is a step of {plan.timestep_ms:g} ms in simulators "
-            f"and on the machine, where time constants are {plan.timestep_ms / (1e3 * graph.dt_s):.4g} times as long"
+            f"a step of the network, {step}, is a step of {plan.timestep_ms:g} ms on the machine, where time constants are "
+            f"{longer:.4g} times as long"
         )
     if not plan.runs_on(Backend.NEST):
         found.append(

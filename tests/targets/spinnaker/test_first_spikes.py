@@ -83,7 +83,7 @@ def test_neurons_are_awake_again_after_the_gap_and_nothing_is_left_of_the_sample
     text = script.read_text()
     gap = next(line for line in text.splitlines() if line.startswith("GAP = "))
     assert int(gap.split()[2]) > (graph.steps or 0)  # any neuron that spiked in the sample is awake again
-    script.write_text(text.replace(gap, "GAP = 100"))
+    script.write_text(text.replace(gap, "GAP = 1"))
     assert cases.mismatches(cases.on_nest(tmp_path, between="gap")) > 0
 
 
