@@ -19,8 +19,8 @@ def notes(graph: HardwareGraph, plan: SpinnakerPlan) -> tuple[str, ...]:
     if was_continuous(graph):
         step, longer = engineering(graph.dt_s, "s"), plan.timestep_ms / (1e3 * graph.dt_s)
         found.append(
-            f"a step of the network, {step}, is a step of {plan.timestep_ms:g} ms on the machine, where time constants are "
-            f"{longer:.4g} times as long"
+            f"a step of the network, {step}, is a step of {plan.timestep_ms:g} ms on the machine, where time "
+            f"constants are {longer:.4g} times as long"
         )
     if not plan.runs_on(Backend.NEST):
         found.append(
