@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.targets.spinnaker import synapses
+from lightning_neuro.targets.spinnaker.board_problems import BoardExpectation
 from lightning_neuro.targets.spinnaker.plan import BiasPlan, PopulationPlan
 from lightning_neuro.targets.spinnaker.readback import Synapses
 from lightning_neuro.targets.spinnaker.reference import synapse_list
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights
 from lightning_neuro.targets.spinnaker.timing import Backend
-from lightning_neuro.targets.spinnaker.virtual_board import BoardExpectation
 
 BIAS_DELAY = 1  # steps
 

@@ -4,7 +4,7 @@ A connector holds the kernel once, in the fast memory of each core, instead of o
 exists for ``IF_curr_exp`` only, and a layer that one connector feeds can be fed by nothing else. Everything that it
 cannot express becomes a list of synapses, which is exact for every geometry and for delta cells too:
 
-* strides and kernels of an even size: the program of sPyNNaker 7.4.1 computes something else (``readback.reached``
+* strides and kernels of an even size: the program of sPyNNaker 7.4.1 computes something else (``kernels.reached``
   follows its instructions), although the connector accepts them;
 * dilation, padding that differs between the two sides of an axis, one-dimensional windows;
 * pooling whose windows overlap, are padded, or leave a rest: the connector divides coordinates by the stride and

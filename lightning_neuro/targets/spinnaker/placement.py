@@ -10,7 +10,7 @@ import numpy as np
 
 from lightning_neuro.report import Plot
 from lightning_neuro.report.plots import COLOURS, INK, PALE, QUIET, finish, make_figure
-from lightning_neuro.targets.spinnaker.readback import BoardImage
+from lightning_neuro.targets.spinnaker.board_image import BoardImage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ import numpy as np
 from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.targets.base import Job
+from lightning_neuro.targets.spinnaker.board_image import BoardImage
 from lightning_neuro.targets.spinnaker.emulation import prove_emulated
 from lightning_neuro.targets.spinnaker.energy import Activity, energy_per_inference
 from lightning_neuro.targets.spinnaker.estimates import core_loads, predict, real_time, time_scale_factor
@@ -14,7 +15,6 @@ from lightning_neuro.targets.spinnaker.expectation import expect_board
 from lightning_neuro.targets.spinnaker.gap import gap_steps, period_overhead
 from lightning_neuro.targets.spinnaker.placement import placement_plot
 from lightning_neuro.targets.spinnaker.proof import Proof, Subject
-from lightning_neuro.targets.spinnaker.readback import BoardImage
 from lightning_neuro.targets.spinnaker.virtual_board import board_resources, prove_on_virtual_board
 
 

@@ -29,11 +29,11 @@ from lightning_neuro.graph.hardware_graph import (
 )
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.spinnaker.artefact import write_artefact
+from lightning_neuro.targets.spinnaker.board_problems import BoardExpectation
 from lightning_neuro.targets.spinnaker.expectation import expect_board
 from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, lay_out
 from lightning_neuro.targets.spinnaker.plan import plan_network
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, loads_of, scale_plan
-from lightning_neuro.targets.spinnaker.virtual_board import BoardExpectation
 
 ZERO = Reset(kind=ResetKind.ZERO, delay=0)
 STEPS = 12

@@ -2,7 +2,7 @@
 
 Needs sPyNNaker and unicorn. ``IF_curr_exp_conv.aplx`` runs in an ARM emulator on random geometry, one spike at a time;
 addresses belong to exactly this file. What it adds to its ring buffers is ``convolutions.json``, which
-``test_readback`` compares with our reading of a connector.
+``test_convolutions`` compares with our reading of a connector.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightning_neuro.targets.spinnaker.readback import reached, unpack
+from lightning_neuro.targets.spinnaker.kernels import reached, unpack
 from tests.targets.spinnaker.record_convolutions import DELAY_SLOTS, connector_words
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("convolutions.json").read_text())

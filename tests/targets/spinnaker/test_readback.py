@@ -7,16 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from lightning_neuro.targets.spinnaker.board_image import BoardImage, PlacedCore, PlacedPopulation, layer_of
+from lightning_neuro.targets.spinnaker.board_problems import synapse_differences
+from lightning_neuro.targets.spinnaker.kernels import divide
 from lightning_neuro.targets.spinnaker.placement import layer_colours, placement_plot
-from lightning_neuro.targets.spinnaker.readback import (
-    BoardImage,
-    PlacedCore,
-    PlacedPopulation,
-    divide,
-    layer_of,
-    synapses,
-)
-from lightning_neuro.targets.spinnaker.virtual_board import synapse_differences
+from lightning_neuro.targets.spinnaker.readback import synapses
 
 KEY = 0x1000
 

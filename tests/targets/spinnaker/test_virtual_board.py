@@ -12,19 +12,22 @@ import pytest
 from lightning_neuro.errors import ToolError
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.spinnaker import virtual_board
+from lightning_neuro.targets.spinnaker.board_image import BoardImage
+from lightning_neuro.targets.spinnaker.board_problems import (
+    BoardExpectation,
+    mapping_problems,
+    shift_differences,
+    synapse_differences,
+)
 from lightning_neuro.targets.spinnaker.estimates import predict
 from lightning_neuro.targets.spinnaker.maps import ConvolutionBy
 from lightning_neuro.targets.spinnaker.placement import placement_plot
-from lightning_neuro.targets.spinnaker.readback import BoardImage, Synapses, synapses
+from lightning_neuro.targets.spinnaker.readback import Synapses, synapses
 from lightning_neuro.targets.spinnaker.virtual_board import (
-    BoardExpectation,
     board_resources,
     compare,
     map_network,
-    mapping_problems,
     prove_on_virtual_board,
-    shift_differences,
-    synapse_differences,
 )
 from tests.targets.spinnaker import boards
 
