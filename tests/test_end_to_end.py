@@ -124,3 +124,17 @@ def test_the_example_with_its_own_module_runs(tmp_path: Path) -> None:
     assert report["ok"] is True
     assert {check["name"]: check["outcome"] for check in report["checks"]}["ghdl_bit_exact"] == "passed"
     assert "0 of" in done.stdout and checkpoint.with_suffix(".nir").is_file()
+
+
+@pytest.mark.skipif(
+    not all(find_spec(name) for name in ("nest", "spynnaker")), reason="pip install nest-simulator sPyNNaker"
+)
+@pytest.mark.parametrize("name", ["recurrent", "conv"])
+def test_the_examples_for_spinnaker_run(name: str, tmp_path: Path) -> None:
+    done = program(tmp_path, str(ROOT / "examples" / f"{name}_spinnaker.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [report] = (json.loads(path.read_text()) for path in tmp_path.rglob("deploy/spinnaker/report.json"))
+    checks = {check["name"]: check for check in report["checks"]}
+    assert report["ok"] is True and {check["outcome"] for check in checks.values()} == {"passed"}
+    assert checks["nest_spikes"]["got"] == "0 mismatching spikes" and "50 sample(s)" in checks["nest_spikes"]["detail"]
+    assert report["accuracy"]["float"] > 0.8 and report["accuracy"]["artefact_samples"] == 512
