@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str
 def test_mistakes_are_told_in_one_message(artefact: Path, arguments: tuple[str, ...], words: str) -> None:
     done = run(artefact, *arguments)
     assert done.returncode != 0 and words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(find_spec("spynnaker") is None, reason="pip install sPyNNaker")
+def test_it_maps_in_its_own_folder_where_its_settings_for_a_board_lie(tmp_path: Path) -> None:
+    folder = cases.written(cases.chain(hidden={}), tmp_path)
+    command = [sys.executable, "network.py", "--virtual"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.returncode == 0 and "a virtual board runs nothing" in done.stdout, done.stderr[-500:]
 
 
 # -- other checkpoints -------------------------------------------------------------------------------------------
