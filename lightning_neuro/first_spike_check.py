@@ -105,7 +105,7 @@ def _own(
         right = ((late > -_ROUNDING) & (late < 1 + _ROUNDING)) | (np.isinf(found) & np.isinf(own))
     unseen = 0
     for sample, neuron in np.argwhere(~right):
-        unseen += _sinks_again(stepped, population, acting, (sample, neuron), own[sample, neuron], dt)
+        unseen += _sinks_again(stepped, population, acting, (sample, neuron), float(own[sample, neuron]), dt)
     return int((~right).sum()) - unseen, unseen
 
 

@@ -8,9 +8,8 @@ one, which for exact decays makes the two the same. (Among the gains tried on Yi
 and charge, the peak kept most answers.)
 
 With shift decays an input spike at t acts at the beginning of its step, floor(t / dt); with exact ones at the nearest
-beginning of a step, which keeps input lines at whole steps, like those of a bias, together with the others (of a
-trained Yin-Yang network's answers 100 steps in a time constant then change 0.7 in 100, 2.6 otherwise). A delay is the
-nearest number of whole steps. A spike inside the network happens within its step and acts at the beginning of it.
+beginning of a step, which keeps lines that lie on the grid, like those of a bias, together with the others. A delay
+is the nearest number of whole steps. A spike inside the network happens within its step and acts at the beginning of it.
 """
 
 from __future__ import annotations
