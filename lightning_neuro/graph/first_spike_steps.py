@@ -9,7 +9,7 @@ and charge, the peak kept most answers.)
 
 With shift decays an input spike at t acts at the beginning of its step, floor(t / dt); with exact ones at the nearest
 beginning of a step, which keeps lines that lie on the grid, like those of a bias, together with the others. A delay
-is the nearest number of whole steps. A spike inside the network happens within its step and acts at the beginning of it.
+is the nearest number of whole steps. A spike inside the network happens within its step and acts at its beginning.
 """
 
 from __future__ import annotations
