@@ -144,7 +144,8 @@ def _cost(
     assert isinstance(inputs, SpikeTimeSet) and isinstance(proof, SpikeTimeSet)
     errors = time_errors(steps, inputs)
     checks = [accuracy_check(steps, inputs, accuracies, target.arithmetic)]
-    if target.discretisation is not None and target.discretisation.decay is Decay.EXACT:
+    how = target.discretisation
+    if how is not None and how.decay is Decay.EXACT and target.arithmetic == "real":
         rasters = {steps.graph.input.name: vectors.spikes, **vectors.expected.spikes}
         checks.append(analytic_first_spikes(steps.rounded, steps.graph, proof.times, rasters))
     return _Cost(

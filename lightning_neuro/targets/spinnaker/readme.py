@@ -51,6 +51,7 @@ def write_readme(
         by_membrane=any(not p.cell.spiking for p in plan.populations),
         drain=drain_steps(plan),
         gap=gap_steps(plan),
+        longer=" and as many as a sample has, so that neurons that spike once are awake again" if plan.once else "",
         no_gap=_why_no_gap(plan),
         step_ms=f"{plan.timestep_ms:g}",
         scaled=any(p.scale != 1 for p in plan.populations),
