@@ -55,7 +55,7 @@ class Block:
     spiking: bool
     pulses: int
     scale: float
-    drive: tuple[float, float] | None
+    drive: tuple[float, ...] | None
     edges: tuple[Edge, ...]
     biases: tuple[tuple[str, int], ...]
     tile: tuple[int, int] | None
@@ -162,7 +162,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Bund
         spiking=cell.spiking,
         pulses=population.pulses,
         scale=population.scale,
-        drive=population.drive,
+        drive=None if population.drive is None else tuple(float(f"{most:.10g}") for most in population.drive),
         edges=tuple(_edge(plan, b) for b in edges),
         biases=tuple((bias_key(population, bias.onset), bias.onset) for bias in population.biases),
         tile=population.tile,
