@@ -18,7 +18,7 @@ class Quantize(pl.Callback):
 
     Args:
         weight_bits: bits of a weight, sign included, 2..16; None takes 6, or 10 for a network of spike times.
-        state_bits: bits of a membrane, sign included, 4..32; None takes 12, or 26 for a network of spike times.
+        state_bits: bits of a membrane, sign included, 4..32; None takes 12, or 28 for a network of spike times.
         leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16; None takes 8, or 16 for a network
             of spike times.
 

@@ -27,7 +27,7 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
   target=         fpga or spinnaker
   out=            folder of the artefact; default <folder of PATH>/deploy/<target>
   dt=             step in seconds, for a .nir file without metadata; for model=spike_time how fine the hardware's steps
-                  are (fpga: a power-of-two fraction of the time constant, default 1/128)
+                  are (fpga: a power-of-two fraction of the time constant, default 1/256)
   reset=          zero or subtract, for a .nir file without metadata; NIR itself only knows zero
   quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8
   target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer

@@ -50,8 +50,8 @@ def test_the_script_for_spinnaker_is_proved(run_folder: Path) -> None:
     report = json.loads((run_folder / "deploy" / "spinnaker" / "report.json").read_text())
     assert report["accuracy"]["artefact_samples"] == 1000
     assert report["accuracy"]["float"] - report["accuracy"]["artefact"] <= 0.01
-    assert any("dt = 78.1" in line and "512 in a sample" in line for line in report["assumptions"])
-    assert any("0.1 ms on the machine" in line and "1.28 times" in line for line in report["assumptions"])
+    assert any("dt = 100 µs" in line and "1024 in a sample" in line for line in report["assumptions"])
+    assert json.loads((run_folder / "deploy" / "spinnaker" / "manifest.json").read_text())["timestep_ms"] == 0.1
     assert report["resources"]["real_time"]["time_scale_factor"] >= 1
     folder = run_folder / "deploy" / "spinnaker"
     again = program(run_folder, str(folder / "network.py"), "--backend", "nest", "--check", "--samples", "2")

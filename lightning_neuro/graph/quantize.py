@@ -81,8 +81,8 @@ class QuantizeRequest:
 DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
 # Spike times are finer than spike counts. In trained Yin-Yang networks weights of 8 bits change 1 answer in 100, of 10
 # bits 1 in 500. A leak that loses up to one LSB per step moves the membrane by up to 4**k / 2 LSBs (k: digits of the
-# leak's shift): membranes of 26 bits keep 8 digits below a weight's for that. Slow leaks need all of 16 digits.
-FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=10, state_bits=26, leak_bits=16)
+# leak's shift): membranes of 28 bits keep 9 digits below a weight's for that. Slow leaks need all of 16 digits.
+FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=10, state_bits=28, leak_bits=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

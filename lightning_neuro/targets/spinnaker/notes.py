@@ -16,7 +16,7 @@ TIE_TOLERANCE = 1e-9  # of an lsb: closer thresholds count as reached exactly
 def notes(graph: HardwareGraph, plan: SpinnakerPlan) -> tuple[str, ...]:
     """Sentences for the report about what is allowed but should be known."""
     found = [note for population, neuron in neurons_of(graph) if (note := _tie(graph, population, neuron))]
-    if was_continuous(graph):
+    if was_continuous(graph) and plan.timestep_ms > 1.001e3 * graph.dt_s:
         step, longer = engineering(graph.dt_s, "s"), plan.timestep_ms / (1e3 * graph.dt_s)
         found.append(
             f"a step of the network, {step}, is a step of {plan.timestep_ms:g} ms on the machine, where time "

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.graph.first_spike_steps import Decay, discretise_first_spike
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
     Convolution,
@@ -19,7 +20,9 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     Window,
 )
+from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
 from lightning_neuro.targets.fpga import constraints
+from tests.graph.first_spike_networks import TAU_S, network
 from tests.targets.fpga.conftest import recurrent, target
 
 
@@ -179,3 +182,12 @@ def test_all_violations_come_at_once(small_graph: HardwareGraph) -> None:
 def test_clock_must_be_positive() -> None:
     with pytest.raises(ConfigError, match="clock_mhz"):
         target(clock_mhz=0)
+
+
+def test_synaptic_delays_are_one_violation_per_layer_and_name_hardware_that_has_them() -> None:
+    graph = discretise_first_spike(network([5, 8, 3], delays="synaptic"), TAU_S / 32, Decay.SHIFT)
+    spec = QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8)
+    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}), spec.leak_bits)
+    violations = target().check(rounded)
+    assert [(v.where, v.what) for v in violations] == [("input -> layer0", "delays"), ("layer0 -> layer1", "delays")]
+    assert all("target=spinnaker" in v.remedy and "model.delays=none" in v.remedy for v in violations)
