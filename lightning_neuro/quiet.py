@@ -8,6 +8,7 @@ import warnings
 # pattern of the message: why nobody needs it
 POINTLESS: dict[str, str] = {
     r".*does not have many workers.*": "data are in memory; worker processes would be slower",
+    r".*`training_step` returned `None`.*": "weights of silent neurons were bumped instead of a gradient step",
     r".*`?torch\.jit\.script`? is deprecated.*": "raised by Norse when it is imported",
     r".*isinstance\(treespec, LeafSpec\).*": "inside Lightning and torch",
     r".*[Cc]heckpoint directory .* exists and is not empty.*": "the run folder holds config.yaml already",
