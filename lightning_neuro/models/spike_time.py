@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.data.spike_time_coding import KIND
@@ -274,12 +274,13 @@ class SpikeTimeClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adam, with a learning rate per layer and for delays."""
-        groups = []
+        by_rate: dict[float, list[nn.Parameter]] = {}  # one group a rate: each group costs a call in every step
         for layer, factor in zip(self.network.layers, self.lr_factors, strict=True):
-            groups.append({"params": [layer.weights], "lr": self.lr * factor})
+            by_rate.setdefault(self.lr * factor, []).append(layer.weights)  # type: ignore[arg-type]
             if layer.delays is not None:
                 rate = self.lr * factor * self.delay_lr_factor
-                groups.append({"params": list(layer.delays.parameters()), "lr": rate})  # type: ignore[operator]
+                by_rate.setdefault(rate, []).extend(layer.delays.parameters())  # type: ignore[operator]
+        groups = [{"params": parameters, "lr": rate} for rate, parameters in by_rate.items()]
         optimizer = torch.optim.Adam(groups, lr=self.lr, fused=True)
         return make_schedule(self.schedule, optimizer, int(self.trainer.estimated_stepping_batches))
 
