@@ -90,7 +90,7 @@ def deploy(
     violations = target.check(graph)
     if violations:
         raise ConstraintError(target.name, violations)
-    samples = target.default_samples if verify.samples is None else verify.samples
+    samples = target.default_samples(graph) if verify.samples is None else verify.samples
     inputs, data_notes = test_inputs(record, source_graph, samples)
     vectors = _vectors(graph, inputs, target.arithmetic)
     digest = file_sha256(path)

@@ -34,7 +34,9 @@ class FileTarget:
     arithmetic: str = "fixed"
     default_spec: QuantizeSpec = DEFAULT_SPEC
     discretisation: Discretisation | None = None
-    default_samples: int = 20
+
+    def default_samples(self, graph: HardwareGraph) -> int:
+        return 20
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         return self.violations

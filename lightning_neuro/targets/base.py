@@ -111,8 +111,10 @@ class Target(Protocol):
     """Widths where neither the file nor the user names any."""
     discretisation: Discretisation | None
     """How it takes networks in continuous time: in which steps, or None as they are (arithmetic ``event``)."""
-    default_samples: int
-    """Inputs run through the artefact where the user names no number."""
+
+    def default_samples(self, graph: HardwareGraph) -> int:
+        """Inputs run through the artefact where the user names no number."""
+        ...
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

@@ -30,6 +30,9 @@ from lightning_neuro.targets.fpga.verify import (
     skipped,
 )
 
+SAMPLES_MIN, SAMPLES_MAX = 4, 20
+STEPS_IN_A_MINUTE = 4096  # of GHDL with a layer of a hundred neurons
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FpgaTarget:
@@ -57,7 +60,6 @@ class FpgaTarget:
     default_spec = DEFAULT_SPEC
     # four trained Yin-Yang networks lose 0.8 to 1.7 points of accuracy at 128 steps in a time constant, 0 to 0.3 at 256
     discretisation = Discretisation(decay=Decay.SHIFT, dt_s=None, steps_per_tau=256, relays=True)
-    default_samples = 20
 
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "timeout_s"):
@@ -74,6 +76,10 @@ class FpgaTarget:
     def plan(self, graph: HardwareGraph) -> tuple[LayerPlan, ...]:
         """Layers as the hardware has them."""
         return plan_network(graph, resolve_lanes(self.lanes, layer_sizes(graph)))
+
+    def default_samples(self, graph: HardwareGraph) -> int:
+        """Inputs run through the artefact where the user names no number: a minute of simulation, give or take."""
+        return max(SAMPLES_MIN, min(SAMPLES_MAX, STEPS_IN_A_MINUTE // (graph.steps or 1)))
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

@@ -67,7 +67,6 @@ class SpinnakerTarget:
     # dt/tau = 2^-8 is a number that the machine's arithmetic holds exactly, unlike 1/100 or 1/200; 128 steps cost
     # Yin-Yang networks up to two points of accuracy
     discretisation = Discretisation(decay=Decay.EXACT, dt_s=None, steps_per_tau=256, relays=False)
-    default_samples = 50
 
     def __post_init__(self) -> None:
         for key in ("timestep_ms", "boards", "weight_error", "points", "timeout_s"):
@@ -101,6 +100,10 @@ class SpinnakerTarget:
             dataclasses.replace(p, drive=scaled.buffers[p.name].expected) for p in scaled.plan.populations
         )
         return dataclasses.replace(scaled, plan=dataclasses.replace(scaled.plan, populations=tuple(driven)))
+
+    def default_samples(self, graph: HardwareGraph) -> int:
+        """Inputs run through the artefact where the user names no number."""
+        return 50
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

@@ -107,3 +107,10 @@ def test_package_equals_its_golden_file(small_graph: HardwareGraph, request: pyt
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(text)
     assert text == golden.read_text()
+
+
+@pytest.mark.parametrize(("steps", "samples"), [(None, 20), (16, 20), (409, 10), (1024, 4), (100_000, 4)])
+def test_long_samples_are_fewer_unless_a_number_is_named(
+    small_graph: HardwareGraph, steps: int | None, samples: int
+) -> None:
+    assert target().default_samples(dataclasses.replace(small_graph, steps=steps)) == samples
