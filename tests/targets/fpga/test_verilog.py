@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lightning_neuro.graph.fixed import Format
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Lif, Population, Reset, ResetKind
+from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga import ghdl
+from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
 from lightning_neuro.targets.fpga.verilog import split_memories, translation_defects
-from tests.targets.fpga.conftest import needs_ghdl
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
+from tests.targets.fpga.networks import draw_vectors
 
 COMPLETE = "case (a)\n 2'b00: b = 1;\n 2'b01: b = 2;\n 2'b10: b = 3;\n 2'b11: b = 4;\nendcase"
 
@@ -82,3 +89,31 @@ def test_rtl_keeps_its_own_style_rules() -> None:
 def test_memory_of_single_bits_moves_too() -> None:
     text = "  reg m[1:0] ; // memory\n  initial begin\n    m[1] = 1'b1;\n    m[0] = 1'b0;\n    end\n"
     assert split_memories(text).files == {"memory_0.mem": "0\n1\n"}
+
+
+@needs_ghdl
+@needs_icarus
+@pytest.mark.parametrize("kind", [ResetKind.ZERO, ResetKind.SUBTRACT, ResetKind.ONCE])
+def test_sums_wider_than_a_machine_word_keep_their_constants(
+    small_graph: HardwareGraph, tmp_path: Path, kind: ResetKind
+) -> None:
+    """GHDL 2.0 writes constants of more than 32 bits as strings, which Verilog takes for text."""
+    graph = with_state_bits(small_graph, 32, kind)
+    layers = target(lanes=(4, 3)).plan(graph)
+    assert max(layer.sum_bits for layer in layers) > 32
+    vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
+    target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
+    subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
+    for prove in (prove_bit_exact, prove_equivalence):
+        check = prove(subject).check
+        assert check.outcome is Outcome.PASSED, check
+
+
+def with_state_bits(graph: HardwareGraph, bits: int, kind: ResetKind) -> HardwareGraph:
+    def widened(population: Population) -> Population:
+        neuron, state = population.neuron, Format(bits=bits, lsb=0.25)
+        assert isinstance(neuron, Lif)
+        changed = dataclasses.replace(neuron, reset=Reset(kind=kind, delay=0))
+        return dataclasses.replace(population, neuron=changed, state_format=state)
+
+    return dataclasses.replace(graph, populations=tuple(widened(p) for p in graph.populations))

@@ -53,7 +53,6 @@ end entity;
 architecture rtl of neuron is
   constant TOP  : signed(STATE_BITS - 1 downto 0) := '0' & (STATE_BITS - 2 downto 0 => '1');
   constant HIGH : signed(SUM_BITS - 1 downto 0) := resize(TOP, SUM_BITS);
-  constant LOW  : signed(SUM_BITS - 1 downto 0) := not HIGH;
   constant ZERO : signed(SUM_BITS - 1 downto 0) := (SUM_BITS - 1 downto 0 => '0');
 
   constant ZERO_AT_ONCE     : boolean := RESET_KIND = RESET_ZERO and RESET_DELAY = 0;
@@ -139,6 +138,7 @@ begin
     zero_now <= clear or (wipe and (resets or too_low or too_high));
   end generate;
 
+  -- Ends of the range are written bit by bit: GHDL 2.0 translates constants of more than 32 bits to Verilog strings.
   choose_constant : process (all)
   begin
     constant_now <= ZERO;
@@ -146,12 +146,13 @@ begin
       if resets = '1' then
         constant_now <= ZERO - resize(reset_value, SUM_BITS);
       elsif too_low = '1' then
-        constant_now <= ZERO - LOW;
+        constant_now(STATE_BITS - 1) <= '1';                                 -- minus the lower end
       elsif too_high = '1' then
         if SUBTRACT_AT_ONCE and threshold /= TOP then
-          constant_now <= resize(threshold, SUM_BITS) - HIGH;
+          constant_now <= resize(threshold - TOP, SUM_BITS);
         else
-          constant_now <= ZERO - HIGH;
+          constant_now(SUM_BITS - 1 downto STATE_BITS - 1) <= (others => '1');  -- minus the upper end
+          constant_now(0) <= '1';
         end if;
       elsif SUBTRACT_AT_ONCE and spiked = '1' then
         constant_now <= resize(threshold, SUM_BITS);
