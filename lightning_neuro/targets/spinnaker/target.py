@@ -30,7 +30,7 @@ CALIBRATION_SAMPLES = 256
 """Samples that the largest sums of a step are taken from."""
 
 ASSUMPTIONS = (
-    "SpiNNaker's fixed-point arithmetic is emulated after the published source of its programs, not run on a board",
+    "SpiNNaker's fixed-point arithmetic is emulated as the programs of sPyNNaker 7.4.1 compute, not run on a board",
     "packets are neither lost nor late on the machine",
     f"energy per sample is a model: {CHIP_W:g} W per chip in use (or {BOARD_W:g} W per board), {CORE_W:g} W per core, "
     f"for the whole sample in real time, and {PACKET_J * 1e9:g} nJ per packet and chip",
