@@ -47,7 +47,7 @@ def _numbers(scaled: ScaledPlan, population: PopulationPlan, limits: Limits) -> 
             what="weights",
             needed=f"{error:.2%} lost in 16 bits beside sums of {max(scaled.buffers[population.name].expected):.4g}",
             available=f"at most {limits.weight_error:.2%}",
-            remedy="quantize.weight_bits=8   (or target.weight_error=LARGER)",
+            remedy="quantize.weight_bits=SMALLER   (or target.weight_error=LARGER)",
         )
 
 

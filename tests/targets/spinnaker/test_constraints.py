@@ -321,7 +321,7 @@ def test_weights_that_lose_too_much_are_refused() -> None:
     strict = dataclasses.replace(LIMITS, weight_error=1e-6)
     found = check_numbers(plan, strict)
     assert found and {v.what for v in found} == {"weights"}
-    assert "quantize.weight_bits=8" in words_of(found) and "lost in 16 bits" in words_of(found)
+    assert "quantize.weight_bits=SMALLER" in words_of(found) and "lost in 16 bits" in words_of(found)
     assert check_numbers(plan, LIMITS) == ()
 
 
