@@ -53,13 +53,13 @@ class Coding:
     scale: float
 
     def __post_init__(self) -> None:
-        _require(self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}", "rate_deterministic")
-        _require(isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16")
-        _require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
-        _require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
+        require(self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}", "rate_deterministic")
+        require(isinstance(self.steps, int) and self.steps >= 1, "steps", self.steps, "an integer >= 1", "16")
+        require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
+        require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
         for name in ("gain", "offset"):
             value = getattr(self, name)
-            _require(bool(np.isfinite(value)), name, value, "a finite number", "1.0")
+            require(bool(np.isfinite(value)), name, value, "a finite number", "1.0")
 
     def to_dict(self) -> dict[str, Plain]:
         """Return plain values, for checkpoints, YAML and NIR metadata."""
@@ -73,7 +73,7 @@ class Coding:
             ConfigError: a field is missing or unknown.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        _require(set(values) == names, "fields", sorted(values), f"exactly {sorted(names)}", "...")
+        require(set(values) == names, "fields", sorted(values), f"exactly {sorted(names)}", "...")
         return cls(
             kind=str(values["kind"]),
             steps=int(values["steps"]),
@@ -84,7 +84,12 @@ class Coding:
         )
 
 
-def _require(holds: bool, name: str, value: object, needed: str, example: str) -> None:
+def require(holds: bool, name: str, value: object, needed: str, example: str) -> None:
+    """Refuse a field of a coding.
+
+    Raises:
+        ConfigError: ``holds`` is false.
+    """
     if not holds:
         raise ConfigError(
             f"coding {name}={value} must be {needed}",
@@ -116,7 +121,7 @@ def encode(values: np.ndarray, coding: Coding, sample_ids: np.ndarray, epoch: in
         ConfigError: the coding is ``events``, which encodes nothing.
     """
     if coding.kind not in _ENCODERS:
-        _require(False, "kind", coding.kind, f"one of {', '.join(_ENCODERS)} to encode values", "rate")
+        require(False, "kind", coding.kind, f"one of {', '.join(_ENCODERS)} to encode values", "rate")
     keys = sample_keys(coding.seed, epoch, sample_ids)
     return _ENCODERS[coding.kind](np.ascontiguousarray(intensities(values, coding)), coding.steps, keys)
 

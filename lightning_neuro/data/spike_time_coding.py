@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from lightning_neuro.data.coding import Coding, sample_keys
-from lightning_neuro.errors import ConfigError
+from lightning_neuro.data.coding import Coding, require, sample_keys
 
 KIND = "first_spike"
 Plain = str | int | float | bool
@@ -52,15 +51,15 @@ class SpikeTimeCoding:
     scale: float
 
     def __post_init__(self) -> None:
-        _require(self.kind == KIND, "kind", self.kind, KIND, KIND)
-        _require(0 <= self.t_early, "t_early", self.t_early, ">= 0", "0.15")
-        _require(self.t_early < self.t_late < np.inf, "t_late", self.t_late, f"> t_early={self.t_early}", "2.0")
-        _require(0 <= self.noise < np.inf, "noise", self.noise, ">= 0", "0.0")
-        _require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
-        _require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
+        require(self.kind == KIND, "kind", self.kind, KIND, KIND)
+        require(0 <= self.t_early, "t_early", self.t_early, ">= 0", "0.15")
+        require(self.t_early < self.t_late < np.inf, "t_late", self.t_late, f"> t_early={self.t_early}", "2.0")
+        require(0 <= self.noise < np.inf, "noise", self.noise, ">= 0", "0.0")
+        require(isinstance(self.seed, int) and self.seed >= 0, "seed", self.seed, "an integer >= 0", "0")
+        require(self.scale > 0, "scale", self.scale, "> 0", "1.0")
         for name in ("largest_first", "latest_is_silent"):
             value = getattr(self, name)
-            _require(isinstance(value, bool), name, value, "true or false", "true")
+            require(isinstance(value, bool), name, value, "true or false", "true")
 
     def to_dict(self) -> dict[str, Plain]:
         """Return plain values, for checkpoints, YAML and NIR metadata."""
@@ -74,7 +73,7 @@ class SpikeTimeCoding:
             ConfigError: a field is missing or unknown.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        _require(set(values) == names, "fields", sorted(values), f"exactly {sorted(names)}", "...")
+        require(set(values) == names, "fields", sorted(values), f"exactly {sorted(names)}", "...")
         return cls(**values)  # type: ignore[arg-type]
 
 
@@ -84,16 +83,6 @@ def coding_of(values: Mapping[str, Plain] | Coding | SpikeTimeCoding) -> Coding 
         return values
     kind = SpikeTimeCoding if values.get("kind") == KIND else Coding
     return kind.from_dict(values)  # type: ignore[arg-type]
-
-
-def _require(holds: bool, name: str, value: object, needed: str, example: str) -> None:
-    if not holds:
-        raise ConfigError(
-            f"coding {name}={value} must be {needed}",
-            where=f"data.coding.{name}",
-            why="the coding decides every input spike",
-            next_command=f"data.coding.{name}={example}",
-        )
 
 
 def spike_times(values: np.ndarray, coding: SpikeTimeCoding, sample_ids: np.ndarray, epoch: int | None) -> np.ndarray:

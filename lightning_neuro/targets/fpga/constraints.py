@@ -12,20 +12,24 @@ from lightning_neuro.graph.hardware_graph import (
     Population,
     ReadoutKind,
     ResetKind,
-    TimeBase,
 )
 from lightning_neuro.targets.fpga.connection_rules import chain, dense, late_bias_onset
 from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
 from lightning_neuro.targets.fpga.plan import (
-    MEMBRANE_READOUTS,
     bias_row_count,
     late_bias,
     plan_network,
     synapses,
 )
+from lightning_neuro.targets.rules import (
+    MEMBRANE_READOUTS,
+    NEURON_KINDS,
+    RESET_DELAYS,
+    binary_input,
+    neuron_kind,
+    stepped_time,
+)
 
-NEURON_KINDS = (Lif, CubaLif)
-RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
 WEIGHT_BITS = range(2, 17)
 STATE_BITS = range(4, 33)  # testbench and constants are 32-bit integers
 SUM_BITS_MAX = 48  # one carry chain of 12 CARRY4; beyond it the clock suffers
@@ -74,12 +78,6 @@ def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
 # -- structure ---------------------------------------------------------------------------------------------------
 
 
-def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
-    """The hardware advances in steps."""
-    if graph.time is not TimeBase.STEPPED:
-        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
-
-
 def depth(graph: HardwareGraph) -> Iterator[Violation]:
     """At least one layer, at most ``LAYERS_MAX``."""
     count = len(graph.populations)
@@ -91,31 +89,6 @@ def depth(graph: HardwareGraph) -> Iterator[Violation]:
             available=f"1 to {LAYERS_MAX}",
             remedy="model.layers=[null,FEWER LAYERS,null]   (train again)",
         )
-
-
-def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
-    """Events carry no value."""
-    if graph.coding.get("kind") == "direct":
-        yield Violation(
-            where=graph.input.name,
-            what="input",
-            needed="real values (direct coding)",
-            available="spikes",
-            remedy="data.coding.kind=rate   (train again)",
-        )
-
-
-def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
-    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
-    for population in graph.populations:
-        if not isinstance(population.neuron, NEURON_KINDS):
-            yield Violation(
-                where=population.name,
-                what="neuron",
-                needed=type(population.neuron).__name__,
-                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
-                remedy="model=lif   (train again)",
-            )
 
 
 def quantised(graph: HardwareGraph) -> Iterator[Violation]:

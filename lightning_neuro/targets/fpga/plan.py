@@ -17,11 +17,9 @@ from lightning_neuro.graph.hardware_graph import (
     Lif,
     Population,
     Projection,
-    ReadoutKind,
     Reset,
 )
-
-MEMBRANE_READOUTS = frozenset({ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST})
+from lightning_neuro.targets.rules import MEMBRANE_READOUTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

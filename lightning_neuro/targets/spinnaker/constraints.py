@@ -19,7 +19,13 @@ from lightning_neuro.graph.hardware_graph import (
     Population,
     ReadoutKind,
     ResetKind,
-    TimeBase,
+)
+from lightning_neuro.targets.rules import (
+    MEMBRANE_READOUTS,
+    RESET_DELAYS,
+    binary_input,
+    neuron_kind,
+    stepped_time,
 )
 from lightning_neuro.targets.spinnaker.energy import CORES_PER_BOARD, count_cores
 from lightning_neuro.targets.spinnaker.maps import NEURONS_PER_CORE
@@ -32,9 +38,6 @@ from lightning_neuro.targets.spinnaker.plan import (
 )
 from lightning_neuro.targets.spinnaker.timing import Backend
 
-NEURON_KINDS = (Lif, CubaLif)
-MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
-RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
 RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
 DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
 LONGEST_STEP_MS = 1000.0
@@ -76,12 +79,6 @@ def check_graph(graph: HardwareGraph, limits: Limits) -> tuple[Violation, ...]:
 # -- structure ---------------------------------------------------------------------------------------------------
 
 
-def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
-    """The machine advances in steps."""
-    if graph.time is not TimeBase.STEPPED:
-        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
-
-
 def populated(graph: HardwareGraph) -> Iterator[Violation]:
     """At least one layer."""
     if not graph.populations:
@@ -92,31 +89,6 @@ def populated(graph: HardwareGraph) -> Iterator[Violation]:
             available="1 or more",
             remedy="model.layers=[null,128,null]   (train again)",
         )
-
-
-def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
-    """Events carry no value."""
-    if graph.coding.get("kind") == "direct":
-        yield Violation(
-            where=graph.input.name,
-            what="input",
-            needed="real values (direct coding)",
-            available="spikes",
-            remedy="data.coding.kind=rate   (train again)",
-        )
-
-
-def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
-    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
-    for population in graph.populations:
-        if not isinstance(population.neuron, NEURON_KINDS):
-            yield Violation(
-                where=population.name,
-                what="neuron",
-                needed=type(population.neuron).__name__,
-                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
-                remedy="model=lif   (train again)",
-            )
 
 
 def resets(graph: HardwareGraph) -> Iterator[Violation]:

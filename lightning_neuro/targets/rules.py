@@ -1,0 +1,43 @@
+"""What every target that advances LIF neurons in steps asks of a network: named rules that the targets list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lightning_neuro.errors import Violation
+from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, ReadoutKind, ResetKind, TimeBase
+
+NEURON_KINDS = (Lif, CubaLif)
+MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
+RESET_DELAYS = {ResetKind.CLAMP: (1,), ResetKind.ONCE: (0,)}  # others: 0 or 1
+
+
+def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
+    """The hardware advances in steps."""
+    if graph.time is not TimeBase.STEPPED:
+        yield Violation(where="network", what="time", needed=graph.time.value, available="stepped", remedy="dt=SECONDS")
+
+
+def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
+    """Events carry no value."""
+    if graph.coding.get("kind") == "direct":
+        yield Violation(
+            where=graph.input.name,
+            what="input",
+            needed="real values (direct coding)",
+            available="spikes",
+            remedy="data.coding.kind=rate   (train again)",
+        )
+
+
+def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
+    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
+    for population in graph.populations:
+        if not isinstance(population.neuron, NEURON_KINDS):
+            yield Violation(
+                where=population.name,
+                what="neuron",
+                needed=type(population.neuron).__name__,
+                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
+                remedy="model=lif   (train again)",
+            )
