@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lightning_neuro.checkpoint import load_record
-from lightning_neuro.deploy import QuantizeRequest, quantized_graph
+from lightning_neuro.deploy import quantized_graph, widths
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import (
@@ -38,7 +38,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
 )
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec, choose_formats, quantize
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
@@ -78,7 +78,7 @@ def random_graph() -> HardwareGraph:
         coding={},
     )
     spec = QuantizeSpec(weight_bits=6, state_bits=10, leak_bits=8)
-    return quantize(graph, choose_formats(graph, spec, membrane_range={}), spec.leak_bits)
+    return quantize(graph, choose_formats(graph, spec, membrane_range={}))
 
 
 def subject_network(path: Path | None) -> tuple[HardwareGraph, np.ndarray, float | None]:
@@ -91,7 +91,8 @@ def subject_network(path: Path | None) -> tuple[HardwareGraph, np.ndarray, float
         return random_graph(), spikes, None
     record = load_record(path)
     request = QuantizeRequest(weight_bits=None, state_bits=None, leak_bits=None)
-    graph, _ = quantized_graph(lower(record.graph, record.metadata), record, request)
+    real, stored = lower(record.graph, record.metadata), record.quantized
+    graph, _ = quantized_graph(real, record, stored, widths(real, stored, request, DEFAULT_SPEC))
     assert record.evaluation is not None, "the checkpoint holds no evaluation samples"
     return graph, record.evaluation.spikes[:SAMPLES], accuracy(graph, record.evaluation, "fixed")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest
+from lightning_neuro.graph.quantize import QuantizeRequest
 
 
 class Quantize(pl.Callback):
@@ -21,6 +23,8 @@ class Quantize(pl.Callback):
         state_bits: bits of a membrane, sign included, 4..32; None takes 12, or 28 for a network of spike times.
         leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16; None takes 8, or 16 for a network
             of spike times.
+
+    Each is one number, or a list with one number per population, in order.
 
     A network in continuous time has its weights rounded and nothing else; its membranes become integers when it is
     deployed to hardware that advances in steps, with ``state_bits``.
@@ -38,12 +42,12 @@ class Quantize(pl.Callback):
 
     def __init__(
         self,
-        weight_bits: int | None = None,
-        state_bits: int | None = None,
-        leak_bits: int | None = None,
+        weight_bits: int | Sequence[int] | None = None,
+        state_bits: int | Sequence[int] | None = None,
+        leak_bits: int | Sequence[int] | None = None,
     ) -> None:
         self.widths = QuantizeRequest(weight_bits=weight_bits, state_bits=state_bits, leak_bits=leak_bits)
-        self.widths.over(DEFAULT_SPEC)  # refuses widths out of range now, not when training has ended
+        self.widths.check()  # refuses widths out of range now, not when training has ended
         self.result: QuantizedResult | None = None
 
     @override

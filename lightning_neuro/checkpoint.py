@@ -51,6 +51,7 @@ class NetworkRecord:
         evaluation: encoded test samples; None in a foreign file.
         calibration: encoded training samples for ranges of read-out membranes; None in a foreign file.
         quantized: formats and integers chosen at fit end; None when the network was not quantised.
+        recommended: those that a search found cheapest within its tolerance; None where nobody searched.
     """
 
     graph: nir.NIRGraph
@@ -58,6 +59,7 @@ class NetworkRecord:
     evaluation: Inputs | None
     calibration: Inputs | None
     quantized: StoredQuantization | None
+    recommended: StoredQuantization | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,13 +128,14 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
         )
     try:
         packed = {name: values[name] for name in ("evaluation", "calibration")}
-        stored = values["quantized"]
+        stored, recommended = values["quantized"], values.get("recommended")  # not in files nobody searched
         return NetworkRecord(
             graph=nir_from_plain(values["nir"]),
             metadata=Metadata.from_dict(values["metadata"], where),
             evaluation=_unpacked(packed["evaluation"]),
             calibration=_unpacked(packed["calibration"]),
             quantized=None if stored is None else StoredQuantization.from_plain(stored),
+            recommended=None if recommended is None else StoredQuantization.from_plain(recommended),
         )
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, DataError) as error:
         raise CheckpointError(

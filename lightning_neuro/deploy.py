@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
-from lightning_neuro.errors import ConstraintError, GraphError
+from lightning_neuro.errors import ConfigError, ConstraintError, GraphError
 from lightning_neuro.first_spike_check import analytic_first_spikes
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
@@ -24,7 +24,15 @@ from lightning_neuro.graph.first_spike_steps import Decay
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeRequest, QuantizeSpec, default_spec
+from lightning_neuro.graph.quantize import (
+    QuantizeRequest,
+    QuantizeSpec,
+    Widths,
+    default_spec,
+    in_words,
+    widths_of,
+)
+from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
@@ -81,11 +89,12 @@ def deploy(
     source = load_source(path, dt_s=dt_s)
     record = with_reset(source, reset)
     source_graph = lower(record.graph, record.metadata)
-    spec = widths(source_graph, record, quantize, target.default_spec)
-    graph, note = quantized_graph(source_graph, record, spec)
+    stored = stored_integers(record, quantize, path)
+    asked = widths(source_graph, stored, quantize, target.default_spec)
+    graph, note = quantized_graph(source_graph, record, stored, asked)
     real_graph, steps = source_graph, None
     if source_graph.time is TimeBase.CONTINUOUS and target.discretisation is not None:
-        steps = in_steps(source_graph, graph, spec, target.discretisation, dt_s)
+        steps = in_steps(source_graph, graph, asked, target.discretisation, dt_s)
         real_graph, graph, note = steps.real_graph, steps.graph, (*note, *steps.notes)
     violations = target.check(graph)
     if violations:
@@ -155,53 +164,73 @@ def _cost(
     )
 
 
+def stored_integers(record: NetworkRecord, request: QuantizeRequest, path: Path) -> StoredQuantization | None:
+    """The integers in the file that count: those of training, or with ``quantize=recommended`` those of a search.
+
+    Raises:
+        ConfigError: a recommendation is asked for and the file holds none.
+    """
+    if not request.recommended:
+        return record.quantized
+    if record.recommended is None:
+        raise ConfigError(
+            "there are no recommended widths in this file",
+            where=str(path),
+            why="a search finds them and keeps them in the checkpoint",
+            next_command=f"lightning-neuro search {path}",
+        )
+    return record.recommended
+
+
 def widths(
-    graph: HardwareGraph, record: NetworkRecord, request: QuantizeRequest, default: QuantizeSpec
-) -> QuantizeSpec:
+    graph: HardwareGraph, stored: StoredQuantization | None, request: QuantizeRequest, default: QuantizeSpec
+) -> Widths:
     """Widths of the integers: what the user names, then what the file holds, then what such networks need.
 
     Args:
         graph: network in real numbers.
-        record: where it came from.
+        stored: integers in the file.
         request: widths that the user named.
         default: the target's, for networks that advance in steps.
     """
-    stored = record.quantized
-    return request.over(stored.spec if stored is not None else default_spec(graph, default))
+    base = stored.widths if stored is not None else default_spec(graph, default)
+    return request.over(base, [p.name for p in graph.populations])
 
 
 def quantized_graph(
-    graph: HardwareGraph, record: NetworkRecord, spec: QuantizeSpec
+    graph: HardwareGraph, record: NetworkRecord, stored: StoredQuantization | None, asked: Widths
 ) -> tuple[HardwareGraph, tuple[str, ...]]:
     """The integer graph: the checkpoint's own integers where the widths agree, else rounded now, saying so.
 
     Args:
         graph: network in real numbers.
         record: where it came from.
-        spec: widths.
+        stored: integers in the file.
+        asked: widths.
 
     Raises:
         GraphError: the stored integers do not belong to the stored weights.
     """
-    stored = record.quantized
-    if stored is not None and (spec == stored.spec or _same_integers(graph, spec, stored.spec)):
+    if stored is not None and (asked == stored.widths or _same_integers(graph, asked, stored.widths)):
         try:
             return stored.apply(graph), ()
         except (ValueError, KeyError) as error:
+            bits = min(widths_of(asked, p.name).weight_bits for p in graph.populations)
             raise GraphError(
                 f"the checkpoint's integers and its weights contradict each other: {error}",
                 where="quantised network in the checkpoint",
                 why="the file was changed after it was quantised",
-                next_command=f"quantize.weight_bits={spec.weight_bits - 1 or 2}   (rounds the weights anew)",
+                next_command=f"quantize.weight_bits={bits - 1 or 2}   (rounds the weights anew)",
             ) from error
-    quantized, _ = quantize_network(graph, spec, record.calibration)
-    words = f"{spec.weight_bits}-bit weights, {spec.state_bits}-bit membranes, leaks in 1/{2**spec.leak_bits}"
-    return quantized, (f"weights were rounded at deployment, not in training: {words}",)
+    quantized, _ = quantize_network(graph, asked, record.calibration)
+    return quantized, (f"weights were rounded at deployment, not in training: {in_words(asked)}",)
 
 
-def _same_integers(graph: HardwareGraph, spec: QuantizeSpec, stored: QuantizeSpec) -> bool:
+def _same_integers(graph: HardwareGraph, asked: Widths, stored: Widths) -> bool:
     """Of a network in continuous time only weights are rounded."""
-    return graph.time is TimeBase.CONTINUOUS and spec.weight_bits == stored.weight_bits
+    names = [p.name for p in graph.populations]
+    same = all(widths_of(asked, name).weight_bits == widths_of(stored, name).weight_bits for name in names)
+    return graph.time is TimeBase.CONTINUOUS and same
 
 
 def _accuracies(

@@ -67,8 +67,8 @@ def quantize_checkpoint(path: Path, widths: QuantizeRequest) -> QuantizedResult:
     checkpoint = load_checkpoint(path)
     record = record_of(checkpoint, path)
     graph = lower(record.graph, record.metadata)
-    spec = widths.over(default_spec(graph, DEFAULT_SPEC))
-    quantized, stored = quantize_network(graph, spec, record.calibration)
+    chosen = widths.over(default_spec(graph, DEFAULT_SPEC), [p.name for p in graph.populations])
+    quantized, stored = quantize_network(graph, chosen, record.calibration)
     checkpoint[KEY]["quantized"] = stored.to_plain()
     write_checkpoint(checkpoint, path)
     inputs = record.evaluation

@@ -21,7 +21,7 @@ from lightning_neuro.graph.first_spike_steps import (
     times_of,
 )
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import Widths, choose_formats, covering, quantize
 from lightning_neuro.graph.relays import relay_counts, relay_skips
 from lightning_neuro.report import Accuracy, Check, Outcome
 from lightning_neuro.report.wording import engineering
@@ -52,14 +52,14 @@ class InSteps:
 
 
 def in_steps(
-    analytic: HardwareGraph, rounded: HardwareGraph, spec: QuantizeSpec, how: Discretisation, dt_s: float | None
+    analytic: HardwareGraph, rounded: HardwareGraph, widths: Widths, how: Discretisation, dt_s: float | None
 ) -> InSteps:
     """Bring both forms of a network into steps.
 
     Args:
         analytic: network in continuous time.
         rounded: the same with rounded weights; its integers are those of the result.
-        spec: widths of membranes and leaks.
+        widths: of membranes and leaks.
         how: what the target wants.
         dt_s: step that the user asks for, in seconds; None leaves it to the target.
 
@@ -70,12 +70,14 @@ def in_steps(
     plain, stepped = (discretise_first_spike(graph, dt, how.decay) for graph in (analytic, rounded))
     real_graph = relay_skips(plain) if how.relays else plain
     chained = relay_skips(stepped) if how.relays else stepped
-    formats = choose_formats(chained, spec, membrane_range={}, weight_lsb=_stepped_lsb(rounded, dt, how.decay))
+    chosen = covering(widths, [p.name for p in chained.populations])
+    lsb = _stepped_lsb(rounded, dt, how.decay)
+    formats = choose_formats(chained, chosen, membrane_range={}, weight_lsb=lsb)
     return InSteps(
         analytic=analytic,
         rounded=rounded,
         real_graph=real_graph,
-        graph=quantize(chained, formats, spec.leak_bits),
+        graph=quantize(chained, formats),
         notes=_notes(analytic, plain, real_graph, how),
     )
 

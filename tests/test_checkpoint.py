@@ -76,7 +76,7 @@ def test_everything_comes_back(checkpoint: Path) -> None:
     assert record.metadata == metadata
     assert graph_sha256(lower(record.graph, record.metadata)) == graph_sha256(lower(graph, metadata))
     assert record.evaluation is not None and (record.evaluation.spikes == spikes(6, 9, 7)).all()
-    assert record.quantized is not None and record.quantized.spec == DEFAULT_SPEC
+    assert record.quantized is not None and record.quantized.widths == DEFAULT_SPEC
 
 
 def test_the_key_holds_plain_values_only() -> None:

@@ -152,7 +152,7 @@ def test_rounding_in_training_gives_the_integers_of_the_hardware(checkpoint: Pat
     result = quantize_checkpoint(checkpoint, NOTHING)
     assert result.float_ == 1.0 and result.quantized is not None and result.quantized > 0.97
     stored = load_record(checkpoint).quantized
-    assert stored is not None and stored.spec == FIRST_SPIKE_SPEC
+    assert stored is not None and stored.widths == FIRST_SPIKE_SPEC
     assert all(f.state is None for f in stored.formats.values())
     for dt_s in (TAU_S / 64, TAU_S / 128):
         target = KeepingTarget()

@@ -6,6 +6,7 @@ finer grid, or more. On calibration data the difference can simply be counted.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,14 +29,13 @@ Counts = Mapping[str, NDArray[Any]]
 
 
 def refine_formats(
-    graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: int, spikes: NDArray[np.uint8]
+    graph: HardwareGraph, formats: Mapping[str, Formats], spikes: NDArray[np.uint8]
 ) -> dict[str, Formats]:
     """Rescale the formats of spiking populations, one after the other, for the fewest wrong spike counts.
 
     Args:
         graph: graph in real numbers.
         formats: of every population, from ``choose_formats``.
-        leak_bits: largest shift of a leak.
         spikes: calibration input, [sample, step, n]; the first ``SAMPLES`` are used.
 
     Returns:
@@ -45,7 +45,7 @@ def refine_formats(
     wanted = spike_counts(golden.run(graph, sample, arithmetic="real", record=True))
 
     def distance(candidate: Mapping[str, Formats]) -> float:
-        quantized = quantize(graph, candidate, leak_bits)
+        quantized = quantize(graph, candidate)
         return count_distance(wanted, spike_counts(golden.run(quantized, sample, arithmetic="fixed", record=True)))
 
     best, least = dict(formats), distance(formats)
@@ -67,21 +67,18 @@ def count_distance(wanted: Counts, got: Counts) -> float:
     return float(sum(np.abs(wanted[name] - got[name]).mean() for name in wanted))
 
 
-def refine_event_formats(
-    graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: int, times: Times
-) -> dict[str, Formats]:
+def refine_event_formats(graph: HardwareGraph, formats: Mapping[str, Formats], times: Times) -> dict[str, Formats]:
     """Rescale the weight formats of a network in continuous time such that its answers change least.
 
     Args:
         graph: continuous graph in real numbers.
         formats: of every population, from ``choose_formats``.
-        leak_bits: has no effect on continuous time; ``quantize`` takes it.
         times: calibration input, [sample, line] in seconds.
     """
     wanted = golden.run(graph, times, arithmetic="event")
 
     def distance(candidate: Mapping[str, Formats]) -> float:
-        rounded = quantize(graph, candidate, leak_bits)
+        rounded = quantize(graph, candidate)
         return answer_distance(graph, wanted, golden.run(rounded, times, arithmetic="event"))
 
     best, least = dict(formats), distance(formats)
@@ -89,7 +86,7 @@ def refine_event_formats(
         for name, start in formats.items():
             for factor in EVENT_FACTORS:
                 lsb = start.weight.lsb * float(factor)
-                trial = best | {name: Formats(weight=Format(bits=start.weight.bits, lsb=lsb), state=None)}
+                trial = best | {name: dataclasses.replace(start, weight=Format(bits=start.weight.bits, lsb=lsb))}
                 if (found := distance(trial)) < least:
                     best, least = trial, found
     return best
@@ -121,7 +118,8 @@ def _rescaled(population: Population, formats: Formats) -> list[Formats]:
     assert formats.state is not None
     threshold = float(np.abs(neuron.threshold.real).max(initial=0.0))
     scaled = [
-        Formats(
+        dataclasses.replace(
+            formats,
             weight=Format(bits=formats.weight.bits, lsb=formats.weight.lsb * float(factor)),
             state=Format(bits=formats.state.bits, lsb=formats.state.lsb * float(factor)),
         )

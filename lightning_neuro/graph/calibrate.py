@@ -9,35 +9,35 @@ from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import Widths, choose_formats, quantize
 from lightning_neuro.graph.stored import StoredQuantization
 
 CALIBRATION_SAMPLES = 256
 
 
 def quantize_network(
-    graph: HardwareGraph, spec: QuantizeSpec, calibration: SpikeSet | SpikeTimeSet | None
+    graph: HardwareGraph, widths: Widths, calibration: SpikeSet | SpikeTimeSet | None
 ) -> tuple[HardwareGraph, StoredQuantization]:
     """Choose formats and round a float graph.
 
     Args:
         graph: graph in real numbers; of one in continuous time only the weights are rounded.
-        spec: widths.
+        widths: of all populations, or of each.
         calibration: input samples; None uses worst cases for read-outs and least squares for weights.
 
     Returns:
         The quantised graph and what to store so that it can be repeated without the data.
     """
     if isinstance(calibration, SpikeTimeSet):
-        formats = choose_formats(graph, spec, membrane_range={})
-        formats = refine_event_formats(graph, formats, spec.leak_bits, calibration.times[:CALIBRATION_SAMPLES])
-        quantized = quantize(graph, formats, spec.leak_bits)
-        return quantized, StoredQuantization.of(quantized, spec, formats)
-    formats = choose_formats(graph, spec, membrane_range=readout_ranges(graph, calibration))
+        formats = choose_formats(graph, widths, membrane_range={})
+        formats = refine_event_formats(graph, formats, calibration.times[:CALIBRATION_SAMPLES])
+        quantized = quantize(graph, formats)
+        return quantized, StoredQuantization.of(quantized, widths, formats)
+    formats = choose_formats(graph, widths, membrane_range=readout_ranges(graph, calibration))
     if calibration is not None and calibration.spikes.dtype == np.uint8:
-        formats = refine_formats(graph, formats, spec.leak_bits, calibration.spikes)
-    quantized = quantize(graph, formats, spec.leak_bits)
-    return quantized, StoredQuantization.of(quantized, spec, formats)
+        formats = refine_formats(graph, formats, calibration.spikes)
+    quantized = quantize(graph, formats)
+    return quantized, StoredQuantization.of(quantized, widths, formats)
 
 
 def readout_ranges(graph: HardwareGraph, calibration: SpikeSet | None) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,18 +64,95 @@ class QuantizeSpec:
                 )
 
 
+Widths = QuantizeSpec | Mapping[str, QuantizeSpec]
+"""The same widths everywhere, or those of every population by name."""
+
+
+def widths_of(widths: Widths, population: str) -> QuantizeSpec:
+    """Widths of one population."""
+    return widths if isinstance(widths, QuantizeSpec) else widths[population]
+
+
+def covering(widths: Widths, populations: Sequence[str]) -> Widths:
+    """Widths that know every population: relays and others that were added later get the largest of each number."""
+    if isinstance(widths, QuantizeSpec):
+        return widths
+    keys = [field.name for field in dataclasses.fields(QuantizeSpec)]
+    largest = QuantizeSpec(**{key: max(getattr(spec, key) for spec in widths.values()) for key in keys})
+    return {name: widths.get(name, largest) for name in populations}
+
+
+def one_if_equal(widths: Mapping[str, QuantizeSpec]) -> Widths:
+    """A single specification where all populations have the same, so that equal widths compare equal."""
+    found = list(widths.values())
+    return found[0] if found and all(spec == found[0] for spec in found) else dict(widths)
+
+
+def in_words(widths: Widths) -> str:
+    """Widths as text.
+
+    >>> in_words(QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8))
+    '6-bit weights, 12-bit membranes, leaks in 1/256'
+    """
+    if isinstance(widths, QuantizeSpec):
+        return f"{widths.weight_bits}-bit weights, {widths.state_bits}-bit membranes, leaks in 1/{2**widths.leak_bits}"
+    return "; ".join(f"{name}: {in_words(spec)}" for name, spec in widths.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeRequest:
-    """Widths that a person names; None leaves one to the file, the kind of network or the target."""
+    """Widths that a person names: one number, or one for each population in order; None leaves it open.
 
-    weight_bits: int | None
-    state_bits: int | None
-    leak_bits: int | None
+    Args:
+        weight_bits, state_bits, leak_bits: as in ``QuantizeSpec``; what is open comes from the file, the kind of
+            network or the target.
+        recommended: start from the widths and scales that a search found best for the file (``search``).
+    """
 
-    def over(self, base: QuantizeSpec) -> QuantizeSpec:
-        """The widths of ``base``, except where this names others."""
-        asked = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return dataclasses.replace(base, **asked)
+    weight_bits: int | Sequence[int] | None
+    state_bits: int | Sequence[int] | None
+    leak_bits: int | Sequence[int] | None
+    recommended: bool = False
+
+    def over(self, base: Widths, populations: Sequence[str]) -> Widths:
+        """The widths of ``base``, except where this names others.
+
+        Args:
+            base: widths where nothing is named.
+            populations: names, in order.
+
+        Raises:
+            ConfigError: a width is out of range, or a list does not have one number per population.
+        """
+        specs = {name: widths_of(base, name) for name in populations}
+        for key, asked in self._asked().items():
+            numbers = list(asked) if isinstance(asked, Sequence) else [asked] * len(populations)
+            if len(numbers) != len(populations):
+                raise ConfigError(
+                    f"quantize.{key} has {len(numbers)} numbers, the network {len(populations)} populations",
+                    where=f"quantize.{key}",
+                    why=f"a list names one width for each of {', '.join(populations)}",
+                    next_command=f"quantize.{key}=NUMBER, or a list of {len(populations)}",
+                )
+            specs = {
+                name: dataclasses.replace(spec, **{key: number})
+                for (name, spec), number in zip(specs.items(), numbers, strict=True)
+            }
+        return one_if_equal(specs)
+
+    def check(self) -> None:
+        """Refuse widths out of range before there is a network.
+
+        Raises:
+            ConfigError: a width is out of range.
+        """
+        for key, asked in self._asked().items():
+            for number in asked if isinstance(asked, Sequence) else (asked,):
+                dataclasses.replace(DEFAULT_SPEC, **{key: number})
+
+    def _asked(self) -> dict[str, int | Sequence[int]]:
+        named = {key: getattr(self, key) for key in ("weight_bits", "state_bits", "leak_bits")}
+        return {key: value for key, value in named.items() if value is not None}
 
 
 DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
@@ -92,10 +169,12 @@ class Formats:
     Args:
         weight: of the weights.
         state: of the membrane; None in continuous time, where membranes are real numbers.
+        leak_bits: largest shift of a leak.
     """
 
     weight: Format
     state: Format | None
+    leak_bits: int
 
 
 def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
@@ -108,7 +187,7 @@ def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
 
 def choose_formats(
     graph: HardwareGraph,
-    spec: QuantizeSpec,
+    widths: Widths,
     *,
     membrane_range: Mapping[str, float],
     weight_lsb: Mapping[str, float] | None = None,
@@ -117,25 +196,31 @@ def choose_formats(
 
     Args:
         graph: graph in real numbers.
-        spec: widths.
+        widths: of all populations, or of each.
         membrane_range: largest |membrane| of read-out populations (no threshold) seen on calibration data, in
             model units; where it is missing a worst case is used, which costs resolution.
         weight_lsb: LSBs of the weights by population that are fixed already; None searches for the best.
     """
     fixed = weight_lsb or {}
     return {
-        p.name: _formats(p, graph.into(p.name), spec, graph.steps, membrane_range.get(p.name), fixed.get(p.name))
+        p.name: _formats(
+            p,
+            graph.into(p.name),
+            widths_of(widths, p.name),
+            graph.steps,
+            membrane_range.get(p.name),
+            fixed.get(p.name),
+        )
         for p in graph.populations
     }
 
 
-def quantize(graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: int) -> HardwareGraph:
+def quantize(graph: HardwareGraph, formats: Mapping[str, Formats]) -> HardwareGraph:
     """Round a float graph to integers; of a network in continuous time, its weights.
 
     Args:
         graph: graph in real numbers.
         formats: of every population.
-        leak_bits: largest shift of a leak.
 
     Returns:
         The same network with raw integers and formats; real values of weights become the rounded ones.
@@ -145,7 +230,7 @@ def quantize(graph: HardwareGraph, formats: Mapping[str, Formats], leak_bits: in
         chosen = formats[population.name]
         rounded = [_round_projection(p, chosen.weight) for p in graph.into(population.name)]
         projections += rounded
-        populations.append(_round_population(population, rounded, leak_bits, chosen))
+        populations.append(_round_population(population, rounded, chosen))
     order = {p.name: k for k, p in enumerate(graph.projections)}
     projections.sort(key=lambda p: order[p.name])
     return dataclasses.replace(graph, populations=tuple(populations), projections=tuple(projections))
@@ -168,7 +253,7 @@ def _formats(
     weights = np.concatenate([p.connection.weight.real.ravel() for p in incoming] or [np.zeros(1)])
     if isinstance(population.neuron, FirstSpike):
         best = best_lsb(weights, spec.weight_bits) if weight_lsb is None else weight_lsb
-        return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None)
+        return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None, leak_bits=spec.leak_bits)
     reach, least = _needed_range(population, incoming, steps, membrane_range)
     half_range = float(1 << (spec.state_bits - 1))
     if weight_lsb is None:
@@ -181,6 +266,7 @@ def _formats(
     return Formats(
         weight=Format(bits=spec.weight_bits, lsb=lsb),
         state=Format(bits=spec.state_bits, lsb=lsb / 2.0**guard),
+        leak_bits=spec.leak_bits,
     )
 
 
@@ -277,10 +363,8 @@ def _biases(population: Population) -> list[NDArray[np.float64]]:
     return [population.bias.real, *(late.values.real for late in population.late_biases)]
 
 
-def _round_population(
-    population: Population, incoming: list[Projection], leak_bits: int, formats: Formats
-) -> Population:
-    weight_format, state_format = formats.weight, formats.state
+def _round_population(population: Population, incoming: list[Projection], formats: Formats) -> Population:
+    weight_format, state_format, leak_bits = formats.weight, formats.state, formats.leak_bits
     if isinstance(population.neuron, FirstSpike):
         return population  # only its weights are rounded
     assert state_format is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, Population
-from lightning_neuro.graph.quantize import Formats, QuantizeSpec, quantize
+from lightning_neuro.graph.quantize import Formats, QuantizeSpec, Widths, quantize, widths_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,24 +22,24 @@ class StoredQuantization:
     """Formats chosen once, so that every later use rounds to the same integers.
 
     Args:
-        spec: widths that were asked for.
+        widths: that were asked for.
         formats: of every population, by name.
         weights: raw integer weights by projection name, [post, pre]; empty where only formats are kept (NIR).
         constants: float64 constants of every population by name and kind (``neuron_constants``), for programs that
             run the integers without lowering the network themselves; empty where only formats are kept.
     """
 
-    spec: QuantizeSpec
+    widths: Widths
     formats: Mapping[str, Formats]
     weights: Mapping[str, NDArray[np.int64]]
     constants: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
     @staticmethod
-    def of(graph: HardwareGraph, spec: QuantizeSpec, formats: Mapping[str, Formats]) -> StoredQuantization:
+    def of(graph: HardwareGraph, widths: Widths, formats: Mapping[str, Formats]) -> StoredQuantization:
         """Take the integers from a quantised graph."""
         weights = {p.name: p.connection.weight.integers() for p in graph.projections}
         constants = {p.name: neuron_constants(p) for p in graph.populations}
-        return StoredQuantization(spec=spec, formats=formats, weights=weights, constants=constants)
+        return StoredQuantization(widths=widths, formats=formats, weights=weights, constants=constants)
 
     def apply(self, graph: HardwareGraph) -> HardwareGraph:
         """Quantise a float graph with the stored formats.
@@ -46,7 +47,7 @@ class StoredQuantization:
         Raises:
             ValueError: the stored integers are not what the float weights round to.
         """
-        quantized = quantize(graph, self.formats, self.spec.leak_bits)
+        quantized = quantize(graph, self.formats)
         for projection in quantized.projections:
             stored = self.weights[projection.name] if self.weights else projection.connection.weight.integers()
             if not np.array_equal(projection.connection.weight.integers(), stored):
@@ -56,16 +57,11 @@ class StoredQuantization:
     def to_plain(self) -> dict[str, Any]:
         """Plain values and tensors."""
         return {
-            "weight_bits": self.spec.weight_bits,
-            "state_bits": self.spec.state_bits,
-            "leak_bits": self.spec.leak_bits,
+            **_plain_widths(self.widths),
             "lsb": {
                 name: [f.weight.lsb, *([] if f.state is None else [f.state.lsb])] for name, f in self.formats.items()
             },
-            "weights": {
-                name: torch.from_numpy(raw.astype(np.int8 if self.spec.weight_bits <= 8 else np.int32))
-                for name, raw in self.weights.items()
-            },
+            "weights": {name: torch.from_numpy(raw.astype(_narrowest(raw))) for name, raw in self.weights.items()},
             "constants": {
                 name: {key: torch.from_numpy(np.array(values)) for key, values in table.items()}
                 for name, table in self.constants.items()
@@ -85,22 +81,42 @@ class StoredQuantization:
     @staticmethod
     def from_plain(values: Mapping[str, Any]) -> StoredQuantization:
         """Rebuild what ``to_plain`` wrote."""
-        spec = QuantizeSpec(
-            weight_bits=values["weight_bits"], state_bits=values["state_bits"], leak_bits=values["leak_bits"]
-        )
-        formats = {
-            name: Formats(
-                weight=Format(bits=spec.weight_bits, lsb=float(weight_lsb)),
-                state=Format(bits=spec.state_bits, lsb=float(state_lsb[0])) if state_lsb else None,
-            )
-            for name, (weight_lsb, *state_lsb) in values["lsb"].items()
-        }
+        widths = _widths_from(values)
+        formats = {name: _formats_from(widths_of(widths, name), lsb) for name, lsb in values["lsb"].items()}
         weights = {name: raw.numpy().astype(np.int64) for name, raw in values["weights"].items()}
         constants = {
             name: {key: tensor.numpy() for key, tensor in table.items()}
             for name, table in values.get("constants", {}).items()  # not in files of earlier versions
         }
-        return StoredQuantization(spec=spec, formats=formats, weights=weights, constants=constants)
+        return StoredQuantization(widths=widths, formats=formats, weights=weights, constants=constants)
+
+
+def _plain_widths(widths: Widths) -> dict[str, Any]:
+    """Three numbers, or one list of them per population."""
+    if isinstance(widths, QuantizeSpec):
+        return dataclasses.asdict(widths)
+    return {"widths": {name: dataclasses.asdict(spec) for name, spec in widths.items()}}
+
+
+def _widths_from(values: Mapping[str, Any]) -> Widths:
+    if "widths" in values:
+        return {name: QuantizeSpec(**spec) for name, spec in values["widths"].items()}
+    return QuantizeSpec(**{field.name: values[field.name] for field in dataclasses.fields(QuantizeSpec)})
+
+
+def _formats_from(spec: QuantizeSpec, lsb: Sequence[float]) -> Formats:
+    """Formats of a population from its widths and the LSBs of weight and, in steps, of membrane."""
+    weight, *state = (float(value) for value in lsb)
+    return Formats(
+        weight=Format(bits=spec.weight_bits, lsb=weight),
+        state=Format(bits=spec.state_bits, lsb=state[0]) if state else None,
+        leak_bits=spec.leak_bits,
+    )
+
+
+def _narrowest(raw: NDArray[np.int64]) -> type[np.signedinteger[Any]]:
+    """The smaller of two types that holds the integers, so that checkpoints stay small."""
+    return np.int8 if np.abs(raw).max(initial=0) < 128 else np.int32
 
 
 def neuron_constants(population: Population) -> dict[str, NDArray[np.float64]]:

@@ -110,7 +110,7 @@ def test_a_strangers_network_is_kept_quantised_and_exported(tmp_path: Path, make
     fit(Stranger(make_cell), tmp_path, buffers, quantize, export)
     [checkpoint] = tmp_path.rglob("*.ckpt")
     record = load_record(checkpoint)
-    assert record.quantized is not None and record.quantized.spec.weight_bits == 5
+    assert record.quantized is not None and record.quantized.widths.weight_bits == 5
     assert record.evaluation is not None and record.evaluation.spikes.shape == (30, 12, 8)
     assert record.evaluation.labels.tolist() == [k % 3 for k in range(30)]
     assert quantize.result is not None and quantize.result.samples == 30

@@ -17,7 +17,7 @@ SPEC = QuantizeSpec(weight_bits=3, state_bits=8, leak_bits=8)
 def distance(graph, formats, raster) -> float:
     counts = [
         spike_counts(golden.run(net, raster, arithmetic=arithmetic, record=True))
-        for net, arithmetic in ((graph, "real"), (quantize(graph, formats, 8), "fixed"))
+        for net, arithmetic in ((graph, "real"), (quantize(graph, formats), "fixed"))
     ]
     return count_distance(*counts)
 
@@ -26,7 +26,7 @@ def distance(graph, formats, raster) -> float:
 def test_refined_formats_never_count_worse_on_the_calibration_data(seed: int) -> None:
     graph, raster = chain([20, 16, 6], seed=seed), spikes(40, 16, 20, seed=seed)
     plain = choose_formats(graph, SPEC, membrane_range={})
-    refined = refine_formats(graph, plain, 8, raster)
+    refined = refine_formats(graph, plain, raster)
     assert distance(graph, refined, raster) <= distance(graph, plain, raster)
 
 
@@ -35,7 +35,7 @@ def test_refining_also_helps_on_other_data() -> None:
     for seed in range(6):
         graph = chain([30, 24, 8], seed=seed)
         plain = choose_formats(graph, SPEC, membrane_range={})
-        refined = refine_formats(graph, plain, 8, spikes(60, 16, 30, seed=seed))
+        refined = refine_formats(graph, plain, spikes(60, 16, 30, seed=seed))
         held_out = spikes(200, 16, 30, seed=100 + seed)
         totals += [distance(graph, plain, held_out), distance(graph, refined, held_out)]
     assert totals[1] < 0.95 * totals[0]
@@ -44,7 +44,7 @@ def test_refining_also_helps_on_other_data() -> None:
 def test_widths_and_guard_bits_stay() -> None:
     graph = chain([20, 16, 6])
     plain = choose_formats(graph, SPEC, membrane_range={})
-    refined = refine_formats(graph, plain, 8, spikes(20, 16, 20))
+    refined = refine_formats(graph, plain, spikes(20, 16, 20))
     for name in plain:
         assert (refined[name].weight.bits, refined[name].state.bits) == (3, 8)
         ratio = [f[name].weight.lsb / f[name].state.lsb for f in (plain, refined)]
@@ -54,7 +54,7 @@ def test_widths_and_guard_bits_stay() -> None:
 def test_a_readout_keeps_its_calibrated_range() -> None:
     graph = chain([20, 6], kind=ResetKind.NONE, readout=ReadoutKind.MEMBRANE_MAX)
     plain = choose_formats(graph, SPEC, membrane_range={"layer1": 3.0})
-    assert refine_formats(graph, plain, 8, spikes(5, 16, 20)) == plain
+    assert refine_formats(graph, plain, spikes(5, 16, 20)) == plain
 
 
 def test_analog_calibration_leaves_least_squares() -> None:

@@ -110,7 +110,7 @@ def test_shift_decays_are_powers_of_two_and_keep_the_peak(ratio: float) -> None:
     assert isinstance(neuron, CubaLif)
     assert (neuron.leak_syn.beta == 1 - 1 / 64).all() and (neuron.leak_mem.beta == 1 - 1 / (64 * ratio)).all()
     formats = choose_formats(graph, QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8), membrane_range={})
-    rounded = quantize(graph, formats, 8).populations[0].neuron
+    rounded = quantize(graph, formats).populations[0].neuron
     assert isinstance(rounded, CubaLif) and (rounded.leak_syn.multiplier == 1).all() and rounded.leak_syn.shift == 6
     n = np.arange(1, 4000)
     alpha, beta = 1 - 1 / 64, 1 - 1 / (64 * ratio)
@@ -199,7 +199,7 @@ def test_a_neuron_spikes_once_and_rests_until_the_sample_ends(alpha: float | Non
 def test_one_spike_in_steps_and_in_integers_is_the_first_one() -> None:
     graph = discretise_first_spike(network([6, 9, 4], bias=True), TAU_S / 32, Decay.SHIFT)
     spec = QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8)
-    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}), 8)
+    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}))
     raster = rasterise(times(40, 6), graph.dt_s, graph.steps)
     for arithmetic in ("real", "fixed"):
         found = golden.run(rounded, raster, arithmetic=arithmetic, record=True)
@@ -216,7 +216,7 @@ def test_a_membrane_above_its_range_still_spikes_once_at_the_top() -> None:
     population = real_population("n", 1, beta=1.0, alpha=None, kind=ResetKind.ONCE, delay=0, threshold=5.0)
     graph = identity_graph(population, state)
     spec = QuantizeSpec(weight_bits=2, state_bits=4, leak_bits=1)
-    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}), 1)
+    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}))
     found = golden.run(rounded, np.ones((1, 40, 1), np.uint8), arithmetic="fixed", record=True)
     assert found.spikes["n"].sum() == 1
 

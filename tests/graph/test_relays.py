@@ -43,7 +43,7 @@ def test_spikes_of_all_other_neurons_stay_the_same(sizes: list[int], seed: int) 
 
 
 def rounded(graph: HardwareGraph, spec: QuantizeSpec) -> HardwareGraph:
-    return quantize(graph, choose_formats(graph, spec, membrane_range={}), spec.leak_bits)
+    return quantize(graph, choose_formats(graph, spec, membrane_range={}))
 
 
 def test_delays_of_the_skipping_line_are_kept() -> None:

@@ -178,7 +178,7 @@ def draw_first_spike(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestVec
     dt_s = TAU_S * min(ratio, 1.0) / 2 ** int(rng.integers(2, 5))
     real = relay_skips(discretise_first_spike(analytic, dt_s, Decay.SHIFT))
     spec = QuantizeSpec(weight_bits=int(rng.integers(3, 9)), state_bits=int(rng.integers(14, 21)), leak_bits=8)
-    graph = quantize(real, choose_formats(real, spec, membrane_range={}), spec.leak_bits)
+    graph = quantize(real, choose_formats(real, spec, membrane_range={}))
     spikes = rasterise(times(2, sizes[0], seed=seed), graph.dt_s, graph.steps or 0)
     expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
     lanes = tuple(int(rng.integers(1, p.size + 1)) for p in graph.populations)

@@ -187,7 +187,7 @@ def test_clock_must_be_positive() -> None:
 def test_synaptic_delays_are_one_violation_per_layer_and_name_hardware_that_has_them() -> None:
     graph = discretise_first_spike(network([5, 8, 3], delays="synaptic"), TAU_S / 32, Decay.SHIFT)
     spec = QuantizeSpec(weight_bits=8, state_bits=20, leak_bits=8)
-    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}), spec.leak_bits)
+    rounded = quantize(graph, choose_formats(graph, spec, membrane_range={}))
     violations = target().check(rounded)
     assert [(v.where, v.what) for v in violations] == [("input -> layer0", "delays"), ("layer0 -> layer1", "delays")]
     assert all("target=spinnaker" in v.remedy and "model.delays=none" in v.remedy for v in violations)

@@ -32,7 +32,7 @@ def test_braille_networks_are_bit_exact(
     nodes, metadata = read_nir(shared_data / "nir" / f"braille_noDelay_{name}.nir", dt_s=1e-4)
     resets = {node: Reset(kind=kind, delay=0) for node in metadata.resets}
     real = lower(nodes, dataclasses.replace(metadata, resets=resets))
-    graph = quantize(real, choose_formats(real, DEFAULT_SPEC, membrane_range={}), DEFAULT_SPEC.leak_bits)
+    graph = quantize(real, choose_formats(real, DEFAULT_SPEC, membrane_range={}))
     spikes = (np.random.default_rng(5).random((2, 96, graph.input.size)) < 0.05).astype(np.uint8)
     spikes[:, :, ::2] = 0  # lines come in pairs of opposite sign: one of each makes the hidden layer busy
     expected = golden.run(graph, spikes, arithmetic="fixed", record=True)
