@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from lightning_neuro.bars import bars
 from lightning_neuro.config import compose_overrides, create, explain_errors
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError
@@ -29,7 +28,8 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
   dt=             step in seconds, for a .nir file without metadata; for model=spike_time how fine the hardware's steps
                   are (fpga: a power-of-two fraction of the time constant, default 1/256)
   reset=          zero or subtract, for a .nir file without metadata; NIR itself only knows zero
-  quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8
+  quantize.weight_bits=6  quantize.state_bits=12  quantize.leak_bits=8      a list names one number per layer
+  quantize=recommended    what `lightning-neuro search PATH` found best
   target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer
   target.boards=1         most boards (spinnaker)
   verify.samples=20       inputs run through the artefact; default fpga 20, spinnaker 50
@@ -50,6 +50,7 @@ lightning-neuro COMMAND ...
 
   train     train a network                 (same as: python train.py)
   deploy    write a network for hardware    (same as: deploy)
+  search    find the cheapest number widths that keep the accuracy
   export    write a network as NIR, also for the readers of other tools
 
 `lightning-neuro COMMAND --help` explains each.
@@ -136,7 +137,7 @@ def deploy_main(argv: Sequence[str] | None = None) -> None:
 def deploy_and_show(path: Path, overrides: Sequence[str]) -> tuple[Report, Path]:
     """Deploy with a progress bar and print the report; returns it and the artefact's folder."""
     console = Console()
-    with _bars(console) as progress:
+    with bars(console) as progress:
         report, folder = deploy_from_overrides(path, overrides, progress)
     console.print(render(report, folder=_shown(folder), next_command=_next(folder)))
     return report, folder
@@ -154,26 +155,6 @@ def _shown(folder: Path) -> Path:
         return folder
 
 
-@contextmanager
-def _bars(console: Console) -> Iterator[ProgressCallback]:
-    """One progress bar per activity, removed at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    bars = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
-    tasks: dict[str, TaskID] = {}
-
-    def update(what: str, done: int, total: int) -> None:
-        if what not in tasks:
-            tasks[what] = bars.add_task(what, total=total)
-        bars.start()  # not before there is something to show: a refusal is one message and no empty lines
-        bars.update(tasks[what], completed=done, total=total)
-
-    try:
-        yield update
-    finally:
-        if tasks:
-            bars.stop()
-
-
 def _train(arguments: Sequence[str]) -> None:
     from lightning_neuro.train import main as train_main  # imported late: Lightning takes seconds
 
@@ -187,7 +168,18 @@ def _export(arguments: Sequence[str]) -> None:
     export_main(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"train": _train, "deploy": deploy_main, "export": _export}
+def _search(arguments: Sequence[str]) -> None:
+    from lightning_neuro.search.cli import search_main
+
+    search_main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "train": _train,
+    "deploy": deploy_main,
+    "search": _search,
+    "export": _export,
+}
 
 
 def main() -> None:
