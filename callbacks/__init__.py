@@ -8,6 +8,7 @@ if __name__ != "lightning_neuro.callbacks":  # a second import under another nam
 from lightning_neuro.callbacks.deploy import Deploy
 from lightning_neuro.callbacks.export_nir import ExportNIR
 from lightning_neuro.callbacks.parameter_buffers import ParameterBuffers
+from lightning_neuro.callbacks.quantization_aware import QuantizationAware
 from lightning_neuro.callbacks.quantize import Quantize
 
-__all__ = ["Deploy", "ExportNIR", "ParameterBuffers", "Quantize"]
+__all__ = ["Deploy", "ExportNIR", "ParameterBuffers", "QuantizationAware", "Quantize"]

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
 from lightning_neuro.graph.quantize import QuantizeRequest
+from lightning_neuro.quantization_aware import trained_or
 
 
 class Quantize(pl.Callback):
@@ -24,6 +25,7 @@ class Quantize(pl.Callback):
         leak_bits: largest shift of a leak that is not 1 - 2**-k, 1..16; None takes 8, or 16 for a network
             of spike times.
 
+    What is left open comes from training with rounding (``model.quantize``, ``QuantizationAware``) where there was any.
     Each is one number, or a list with one number per population, in order.
 
     A network in continuous time has its weights rounded and nothing else; its membranes become integers when it is
@@ -55,7 +57,8 @@ class Quantize(pl.Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         best, *others = checkpoint_files(trainer)
-        self.result = quantize_checkpoint(best, self.widths)
+        widths = trained_or(self.widths, pl_module)
+        self.result = quantize_checkpoint(best, widths)
         for path in others:
-            quantize_checkpoint(path, self.widths)
+            quantize_checkpoint(path, widths)
         rank_zero_info(f"quantised {best}: {self.result}")

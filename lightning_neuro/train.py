@@ -27,6 +27,7 @@ from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves
 from lightning_neuro.quiet import quiet
 from lightning_neuro.resume import check_resume
+from lightning_neuro.start_from import start_from
 
 
 def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
@@ -51,6 +52,8 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     trainer = build_trainer(cfg, [*build_callbacks(cfg), history, LiveCurves(history, folder)], build_logger(cfg))
 
     run_folder.write_config(cfg, folder)
+    if cfg.start_from is not None:
+        start_from(cfg.start_from, model)
     if cfg.ckpt_path is not None:
         check_resume(cfg.ckpt_path, model, cfg.trainer.max_epochs)
     start = time.perf_counter()

@@ -17,7 +17,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.event import Times
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
-from lightning_neuro.graph.quantize import LEAST_HEADROOM, Formats, quantize
+from lightning_neuro.graph.quantize import LEAST_HEADROOM, Formats, on_grid, quantize
 
 FACTORS = np.linspace(0.8, 1.4, 13)  # tried on the scale of least squared error; 1 is among them
 SAMPLES = 128
@@ -50,11 +50,19 @@ def refine_formats(
 
     best, least = dict(formats), distance(formats)
     for population in graph.populations:
+        if _on_grid(graph, population, formats[population.name].weight):
+            continue  # trained with these integers: no other scale holds them
         for candidate in _rescaled(population, formats[population.name]):
             trial = best | {population.name: candidate}
             if (found := distance(trial)) < least:
                 best, least = trial, found
     return best
+
+
+def _on_grid(graph: HardwareGraph, population: Population, format: Format) -> bool:
+    """Whether all weights into a population are whole numbers of LSBs already, and not all of them 0."""
+    weights = np.concatenate([p.connection.weight.real.ravel() for p in graph.into(population.name)])
+    return bool(weights.any()) and on_grid(weights, format.lsb)
 
 
 def spike_counts(recording: golden.Recording) -> Counts:

@@ -255,19 +255,47 @@ def _formats(
         best = best_lsb(weights, spec.weight_bits) if weight_lsb is None else weight_lsb
         return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None, leak_bits=spec.leak_bits)
     reach, least = _needed_range(population, incoming, steps, membrane_range)
-    half_range = float(1 << (spec.state_bits - 1))
     if weight_lsb is None:
-        lsb = max(best_lsb(weights, spec.weight_bits), least / (half_range - 1))
+        lsb = max(best_lsb(weights, spec.weight_bits), _least_lsb(spec.state_bits, least))
     else:
         lsb = weight_lsb
         _check_room(population.name, spec, least / lsb)
-    guard = max(0, math.floor(math.log2(half_range * lsb / reach))) if reach > 0 else 0
-    guard = min(guard, 15)
     return Formats(
         weight=Format(bits=spec.weight_bits, lsb=lsb),
-        state=Format(bits=spec.state_bits, lsb=lsb / 2.0**guard),
+        state=_state_format(lsb, spec.state_bits, reach),
         leak_bits=spec.leak_bits,
     )
+
+
+def state_format(weight_lsb: float, state_bits: int, threshold: float) -> Format:
+    """Format of the membranes of a layer that spikes and resets to 0 or by subtraction.
+
+    Args:
+        weight_lsb: LSB of the weights into the layer.
+        state_bits: width, sign included.
+        threshold: the largest of the layer.
+    """
+    return _state_format(weight_lsb, state_bits, HEADROOM * threshold)
+
+
+def least_weight_lsb(state_bits: int, threshold: float) -> float:
+    """Smallest LSB of weights into a layer that spikes: membranes count in parts of it and must hold thresholds.
+
+    Args:
+        state_bits: width of the membrane, sign included.
+        threshold: the largest of the layer.
+    """
+    return _least_lsb(state_bits, LEAST_HEADROOM * threshold)
+
+
+def _least_lsb(state_bits: int, least: float) -> float:
+    return least / ((1 << (state_bits - 1)) - 1)
+
+
+def _state_format(weight_lsb: float, state_bits: int, reach: float) -> Format:
+    half_range = float(1 << (state_bits - 1))
+    guard = max(0, math.floor(math.log2(half_range * weight_lsb / reach))) if reach > 0 else 0
+    return Format(bits=state_bits, lsb=weight_lsb / 2.0 ** min(guard, 15))
 
 
 def _check_room(name: str, spec: QuantizeSpec, least: float) -> None:
@@ -298,7 +326,7 @@ def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
     if largest == 0.0:
         return 1.0
     high = max(1, (1 << (bits - 1)) - 1)
-    grid = next((largest / n for n in range(1, high + 1) if _on_grid(weights, largest / n)), None)
+    grid = next((largest / n for n in range(1, high + 1) if on_grid(weights, largest / n)), None)
     if grid is not None:
         return grid
     candidates = largest / high * np.linspace(0.25, 1.0, 76)
@@ -306,7 +334,8 @@ def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
     return float(candidates[int(np.argmin(errors))])
 
 
-def _on_grid(weights: NDArray[np.float64], step: float) -> bool:
+def on_grid(weights: NDArray[np.float64], step: float) -> bool:
+    """Whether all weights are whole numbers of steps, up to rounding in float32."""
     for part in (weights[:64], weights):  # the first few tell most grids apart
         steps = part / step
         if np.abs(steps - np.rint(steps)).max() > 1e-6:

@@ -27,6 +27,8 @@ from lightning_neuro.models.network import NeuronOptions, build
 from lightning_neuro.models.readout import MEMBRANE_READOUTS, READOUTS, decide, make_loss
 from lightning_neuro.models.schedule import make_schedule
 from lightning_neuro.neurons.lif import check_choice
+from lightning_neuro.neurons.rounded_weights import float_weight
+from lightning_neuro.quantization_aware import parse_widths, train_rounded
 
 
 class LIFClassifier(pl.LightningModule):
@@ -48,6 +50,8 @@ class LIFClassifier(pl.LightningModule):
         weight_decay: of AdamW, on weights alone.
         weight_clip: weights stay within +- this (unit of the threshold) after each step; None = unlimited.
         schedule: "one_cycle", "cosine" or "constant".
+        quantize: widths that are trained with, ``w4``, ``w4v8`` or ``w4v8d3``; None = real numbers.
+        quantize_scale: "searched" or "learned", how the LSB of rounded weights is found.
 
     Raises:
         ConfigError: an option is unknown or out of range.
@@ -80,6 +84,8 @@ class LIFClassifier(pl.LightningModule):
         weight_decay: float,
         weight_clip: float | None,
         schedule: str,
+        quantize: str | None,
+        quantize_scale: str,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
@@ -101,6 +107,9 @@ class LIFClassifier(pl.LightningModule):
         _check_ranges(lr=lr, weight_decay=weight_decay, dropout=dropout, weight_clip=weight_clip)
         last_reset = "none" if readout in MEMBRANE_READOUTS else reset
         self.network = build(layers, beta, bias, last_reset, options)
+        if quantize is not None:
+            self.trained_widths = parse_widths(quantize)
+            train_rounded(self.network, self.trained_widths, quantize_scale)  # type: ignore[arg-type]  # checked there
         self.loss = make_loss(loss, loss_gain, label_smoothing)
         self.readout, self.lr, self.weight_decay, self.weight_clip = readout, lr, weight_decay, weight_clip
         self.schedule, self.dropout = schedule, dropout
@@ -197,7 +206,7 @@ class LIFClassifier(pl.LightningModule):
         if self.weight_clip is not None:
             for module in self.network:
                 if isinstance(module, nn.Linear):
-                    module.weight.data.clamp_(-self.weight_clip, self.weight_clip)
+                    float_weight(module).data.clamp_(-self.weight_clip, self.weight_clip)
 
     def configure_optimizers(self) -> Any:
         """AdamW; decay acts on weights, not on biases and neuron constants."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons.recurrence import RESETS, Reset
-from lightning_neuro.neurons.sequence import LIFSequence, kernel_for
+from lightning_neuro.neurons.sequence import Kernel, LIFSequence, kernel_for
 from lightning_neuro.neurons.surrogate import Surrogate
 
 BetaConstraint = Literal["none", "shift"]
@@ -49,6 +50,9 @@ class LIF(nn.Module):
         beta_constraint: "shift" rounds beta to the nearest 1 - 2^-k (straight-through gradient) or "none".
         surrogate: the surrogate derivative.
 
+    Attributes:
+        kernel_in_training: makes what runs the neurons while they are trained; None is the usual kernel.
+
     Raises:
         ConfigError: a constant is out of range or has the wrong shape.
     """
@@ -79,6 +83,7 @@ class LIF(nn.Module):
         self.size, self.reset, self.reset_delay = size, reset, reset_delay
         self.beta_constraint = beta_constraint
         self.surrogate = surrogate
+        self.kernel_in_training: Callable[[], Kernel] | None = None
         self._own("beta", per_neuron("beta", beta, size, upper=1.0), learn_beta)
         self._own("threshold", per_neuron("threshold", threshold, size, upper=None), learn_threshold)
         if alpha is None:
@@ -115,8 +120,10 @@ class LIF(nn.Module):
             constants = self.constants()
             beta, threshold = constants.beta.to(drive.dtype), constants.threshold.to(drive.dtype)
             alpha = None if constants.alpha is None else constants.alpha.to(drive.dtype)
+            chosen = self.kernel_in_training if self.training else None
+            kernel = kernel_for(drive) if chosen is None else chosen()
             return LIFSequence.apply(
-                drive, beta, alpha, threshold, self.surrogate, self.reset, self.reset_delay, kernel_for(drive)
+                drive, beta, alpha, threshold, self.surrogate, self.reset, self.reset_delay, kernel
             )
 
     def extra_repr(self) -> str:

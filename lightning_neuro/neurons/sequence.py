@@ -16,19 +16,32 @@ g = dL/dv:
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lightning_neuro.neurons import recurrence, recurrence_numba
-from lightning_neuro.neurons.recurrence import Reset
+from lightning_neuro.neurons.recurrence import Reset, Trace
 from lightning_neuro.neurons.surrogate import Surrogate
 
 
-def kernel_for(drive: Tensor) -> ModuleType:
+class Kernel(Protocol):
+    """What runs neurons forwards and their adjoint backwards; see ``recurrence``."""
+
+    def integrate(
+        self, drive: Tensor, beta: Tensor, alpha: Tensor | None, threshold: Tensor, reset: Reset, reset_delay: int
+    ) -> Trace:
+        """Run the neurons from zero state."""
+        ...
+
+    def reverse_scan(self, source: Tensor, decay: Tensor, open_gate: Tensor | None) -> Tensor:
+        """Scan a gradient backwards."""
+        ...
+
+
+def kernel_for(drive: Tensor) -> Kernel:
     """Return the compiled twin for float32 on a CPU, the torch version for everything else."""
     compiled = drive.device.type == "cpu" and drive.dtype == torch.float32
     return recurrence_numba if compiled else recurrence
@@ -47,7 +60,7 @@ class LIFSequence(torch.autograd.Function):
         surrogate: Surrogate,
         reset: Reset,
         reset_delay: int,
-        kernel: ModuleType,
+        kernel: Kernel,
     ) -> tuple[Tensor, Tensor]:
         """Run the kernel; keep the membrane for the backward scan."""
         trace = kernel.integrate(drive, beta, alpha, threshold, reset, reset_delay)
