@@ -250,7 +250,7 @@ def _build(draft: Draft) -> HardwareGraph:
     names = _topological(draft, source, projections)
     metadata = draft.metadata
     return HardwareGraph(
-        input=Input(name=source, shape=draft.shapes[source]),
+        input=Input(name=source, shape=draft.shapes[source], format=None),
         populations=tuple(_population(draft, name) for name in names),
         projections=tuple(projection for name in names for projection in projections[name]),
         output=_output_population(draft),
@@ -303,8 +303,9 @@ def _population(draft: Draft, name: str) -> Population:
         shape=draft.shapes[name],
         neuron=stepped.neuron,
         bias=Values(real=bias),
+        fires_from=0,
         late_biases=tuple(
-            LateBias(values=Values(real=values), onset=onset)
+            LateBias(values=Values(real=values), onset=onset, until=None)
             for onset, values in sorted(onsets.items())
             if values.any()
         ),

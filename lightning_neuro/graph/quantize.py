@@ -298,6 +298,7 @@ def _round_population(
         "leak_mem": _round_leak(neuron.leak_mem, leak_bits),
         "threshold": _round_constant(neuron.threshold, state_format),
         "v_reset": _round_constant(neuron.v_reset, state_format),
+        "v_init": _round_constant(neuron.v_init, state_format),
     }
     if isinstance(neuron, CubaLif):
         constants["leak_syn"] = _round_leak(neuron.leak_syn, leak_bits)

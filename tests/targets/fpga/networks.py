@@ -83,6 +83,7 @@ def draw_layer(
         "leak_mem": draw_leak(rng, n, must_decay=False),
         "threshold": draw_values(rng, n, 0 if rng.random() < 0.7 else top, top, state),
         "v_reset": draw_values(rng, n, *((0, 0) if rng.random() < 0.5 else (state.low, state.high)), state),
+        "v_init": Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=state),
         "reset": reset,
     }
     if current_based:
@@ -92,7 +93,7 @@ def draw_layer(
     else:
         neuron = Lif(**constants)
     values = Values(real=bias.astype(float), raw=bias, format=Format(bits=32, lsb=1.0))
-    return Population(name=name, shape=(n,), neuron=neuron, bias=values, state_format=state), projection
+    return Population(name=name, shape=(n,), neuron=neuron, bias=values, fires_from=0, state_format=state), projection
 
 
 def draw_recurrence(
@@ -106,7 +107,7 @@ def draw_recurrence(
     if rng.random() < 0.4:
         late = rng.integers(2 * weight.low, 2 * weight.high + 1, n) << guard
         values = Values(real=late.astype(float), raw=late, format=Format(bits=32, lsb=1.0))
-        population = dataclasses.replace(population, late_biases=(LateBias(values=values, onset=1),))
+        population = dataclasses.replace(population, late_biases=(LateBias(values=values, onset=1, until=None),))
     incoming = [forward]
     if loop:
         raw = rng.integers(weight.low, weight.high + 1, (n, n))
@@ -152,7 +153,7 @@ def draw_network(seed: int, *, recurrent: bool = False) -> tuple[HardwareGraph, 
     silent = populations[-1].neuron.reset.kind is ResetKind.NONE
     membrane = silent or rng.random() < 0.2
     graph = HardwareGraph(
-        input=Input(name="input", shape=(int(sizes[0]),)),
+        input=Input(name="input", shape=(int(sizes[0]),), format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=populations[-1].name,
