@@ -27,6 +27,7 @@ from lightning_neuro.convert.options import DEFAULT, Conversion
 from lightning_neuro.convert.qcfs import QCFS
 from lightning_neuro.convert.simulate import Run, simulate
 from lightning_neuro.convert.spiking import SpikingLayer, SpikingNetwork
+from lightning_neuro.convert.to_nir import input_raster, to_nir
 
 __all__ = [
     "DEFAULT",
@@ -45,9 +46,11 @@ __all__ = [
     "convert",
     "evaluate",
     "fold",
+    "input_raster",
     "pearson",
     "simulate",
     "spike_histogram",
     "stop_early",
+    "to_nir",
     "weight_statistics",
 ]
