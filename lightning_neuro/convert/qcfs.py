@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
 
 
-class _RoundHalfDown(torch.autograd.Function):
-    """``ceil(x - 1/2)``; the gradient passes as if nothing had been rounded."""
+class _Staircase(torch.autograd.Function):
+    """``lambda / L clip(ceil(z L / lambda - 1/2), 0, L)`` in few passes over memory.
+
+    Gradients are those of ``lambda h(z / lambda)`` whose rounding passes them through: to z where 0 < z < lambda, to
+    lambda ``h - z / lambda`` there and 1 above.
+    """
 
     @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:  # type: ignore[override]
-        return torch.ceil(x - 0.5)
+    def forward(ctx: Any, z: Tensor, clip: Tensor, levels: int) -> Tensor:  # type: ignore[override]
+        counts = (z / clip).mul_(levels).sub_(0.5).ceil_().clamp_(0, levels)
+        ctx.save_for_backward(z, clip, counts)
+        ctx.levels = levels
+        return counts * (clip / levels)
 
     @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        return gradient
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        z, clip, counts = ctx.saved_tensors
+        inside = gradient * ((z > 0) & (z < clip))
+        flat = gradient.flatten()
+        to_clip = torch.dot(flat, counts.flatten()) / ctx.levels - torch.dot(inside.flatten(), z.flatten()) / clip
+        return inside, to_clip, None
 
 
 class QCFS(nn.Module):
@@ -54,8 +67,7 @@ class QCFS(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Activation of ``z``, any shape."""
         clip = self.clip.clamp(min=1e-6)
-        share = (z / clip).clamp(0, 1)
-        return _RoundHalfDown.apply(share * self.levels) * (clip / self.levels)  # type: ignore[operator]
+        return _Staircase.apply(z, clip, self.levels)  # type: ignore[return-value]
 
     def extra_repr(self) -> str:
         """Levels and lambda."""
