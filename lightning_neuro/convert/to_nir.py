@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import nir
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from lightning_neuro import __version__
 from lightning_neuro.convert.folded import INPUT, Path
-from lightning_neuro.convert.schedule import delay, timing, total_steps
+from lightning_neuro.convert.schedule import delay, total_steps
 from lightning_neuro.convert.simulate import CODINGS, input_spikes
 from lightning_neuro.convert.spiking import SpikingLayer, SpikingNetwork
 from lightning_neuro.convert.stages import Average, Flatten, Kernel, Matrix, Scale, Shape, Stage, shape_after
@@ -43,12 +44,12 @@ def to_nir(network: SpikingNetwork, *, steps: int, dt_s: float) -> tuple[nir.NIR
             bias = layer.bias if index == holder else None
             chain = _path_nodes(network, layer, path, index, bias, steps, dt_s)
             nodes |= chain
-            names = [path.source, *chain, layer.name]
-            edges += zip(names[:-1], names[1:], strict=True)
+            edges += pairwise([path.source, *chain, layer.name])
         nodes[layer.name] = _neurons(layer, dt_s)
     last = network.layers[-1]
-    nodes[OUTPUT] = nir.Output(output_type={"output": np.array(last.shape)})
-    edges.append((last.name, OUTPUT))
+    output = OUTPUT if OUTPUT not in nodes else f"{OUTPUT}_port"  # many networks call their last layer "output"
+    nodes[output] = nir.Output(output_type={"output": np.array(last.shape)})
+    edges.append((last.name, output))
     return nir.NIRGraph(nodes=nodes, edges=edges, type_check=False), _metadata(network, steps, dt_s)
 
 
@@ -181,8 +182,6 @@ def _metadata(network: SpikingNetwork, steps: int, dt_s: float) -> Metadata:
     options = network.options
     kind = {"subtract": ResetKind.SUBTRACT, "zero": ResetKind.ZERO}[options.reset]
     fires = {layer.name: layer.threshold is not None for layer in network.layers}
-    timings = {layer.name: timing(network, layer, steps) for layer in network.layers}
-    del timings
     return Metadata(
         dt_s=dt_s,
         readout={"membrane": ReadoutKind.MEMBRANE_LAST, "count": ReadoutKind.SPIKE_COUNT}[options.readout],
