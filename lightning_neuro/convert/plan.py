@@ -21,8 +21,9 @@ class ConversionPlan:
         options: of the conversion.
         curve: numbers of steps T at which accuracy is measured; ``options.steps`` is always among them.
         split_layer: measure a hybrid too: so many layers spike, those behind compute as in the ANN; None = not.
-        early_stop: measure an answer by confidence too: a sample ends when its best class leads by this share of the
-            sum of all scores' distances from the worst, 0..1; None = not.
+        early_stop: measure stopping too: a sample ends when the largest accumulated score (score times steps) leads the
+            second by this, in the unit of the ANN's scores; None = not.
+        samples: training samples that thresholds come from.
 
     Raises:
         ConfigError: a number is out of range.
@@ -32,6 +33,7 @@ class ConversionPlan:
     curve: tuple[int, ...] = CURVE
     split_layer: int | None = None
     early_stop: float | None = None
+    samples: int = 2000
 
     def __post_init__(self) -> None:
         steps = sorted({*self.curve, self.options.steps} if _wholes(self.curve) else set())
@@ -40,7 +42,8 @@ class ConversionPlan:
         split = self.split_layer
         _require(split is None or _wholes((split,)), "split_layer", split, "a whole number above 0, or null", "null")
         stop = self.early_stop
-        _require(stop is None or 0 < stop < 1, "early_stop", stop, "in 0..1, or null", "null")
+        _require(stop is None or stop > 0, "early_stop", stop, "above 0, or null", "null")
+        _require(_wholes((self.samples,)), "samples", self.samples, "a whole number above 0", "2000")
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> ConversionPlan:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.report.model import Plot
-from lightning_neuro.report.plots import ACCENT, COLOURS, INK, PALE, QUIET, WARN, make_figure, titled
+from lightning_neuro.report.plots import ACCENT, COLOURS, INK, QUIET, WARN, make_figure, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[Any]
 _COLUMNS = 3
-_BINS = 60
+SILENT, SHADES = "#e3e6ea", ("#9ecae1", "#4292c6", "#084594")
 
 
 def accuracy_over_steps(steps: Sequence[int], lines: Mapping[str, Array], ann: float, chosen: int) -> Plot:
@@ -42,7 +42,7 @@ def accuracy_over_steps(steps: Sequence[int], lines: Mapping[str, Array], ann: f
     low = min(float(np.min(values)) for values in lines.values())
     axes.set(ylabel="accuracy (%)", ylim=(max(0.0, 100 * low - 2), 100.8))
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    caption = f"Test samples classified rightly. The network was converted for T = {chosen}; every T is from one network."
+    caption = f"Evaluation samples classified rightly, all T by one network, which was converted for T = {chosen}."
     return titled(figure, "Accuracy against time steps", caption)
 
 
@@ -81,76 +81,88 @@ def correlation_scatter(points: Mapping[str, tuple[Array, Array]], r: Mapping[st
     rows, columns, panels, figure = _panels(len(points), 2.3, 2.2)
     for axes, (name, (activation, rate)) in zip(panels, points.items(), strict=False):
         top = max(float(np.percentile(activation, 99.9)), float(np.max(rate, initial=0.0)), 1e-6) * 1.05
-        axes.plot([0, top], [0, top], color=QUIET, linewidth=0.8)
+        low = min(float(np.percentile(activation, 0.1)), float(np.min(rate, initial=0.0)), -0.02 * top)  # of scores
+        axes.plot([low, top], [low, top], color=QUIET, linewidth=0.8)
         axes.plot(activation, rate, ".", color=ACCENT, markersize=1.6, alpha=0.35, rasterized=True)
-        axes.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top))
+        axes.set(xlim=(low, top), ylim=(low, top))
         axes.set_title(f"{name}: r = {r[name]:.4f}", loc="left", fontsize=9)
     _outer_labels(panels, rows, columns, len(points), "activation", "rate (activation)")
     caption = f"Every dot is a neuron in an image, at T = {steps}: its ANN activation and its firing rate in that unit."
     return titled(figure, "Firing rates against activations", caption)
 
 
-def layer_activity(steps: Sequence[int], rates: Mapping[str, Array]) -> Plot:
-    """Draw the spikes per neuron and step of each layer, mean and standard deviation over neurons.
+def layer_activity(steps: Sequence[int], means: Mapping[str, Array], deviations: Mapping[str, Array]) -> Plot:
+    """Draw how much each layer fires at the largest T, and its spread over images.
 
     Args:
         steps: T of every point, rising.
-        rates: mean rate of every neuron [T, neuron], 0..1, by layer.
+        means: spikes per neuron and step, mean over images [T], by layer.
+        deviations: its standard deviation over images.
     """
-    figure = make_figure(5.8, 0.9 + 0.6 * len(rates))
+    figure = make_figure(5.8, 1.1 + 0.5 * len(means))
     axes = figure.add_subplot()
-    for row, (name, values) in enumerate(rates.items()):
-        last = 100 * np.asarray(values)[-1]
-        axes.barh(row, last.mean(), xerr=last.std(), color=COLOURS[row % len(COLOURS)], height=0.6,
+    for row, (name, mean) in enumerate(means.items()):
+        value, spread = 100 * float(mean[-1]), 100 * float(deviations[name][-1])
+        axes.barh(row, value, xerr=spread, color=COLOURS[row % len(COLOURS)], height=0.6,
                   error_kw={"ecolor": QUIET, "elinewidth": 1})  # fmt: skip
-        silent = int((last == 0).sum())
-        note = f"{last.mean():.1f} %" + (f", {silent} of {last.size} silent" if silent else "")
-        axes.annotate(note, (last.mean() + last.std(), row), xytext=(4, -3), textcoords="offset points",
+        axes.annotate(f"{value:.1f} %", (value + spread, row), xytext=(4, -3), textcoords="offset points",
                       fontsize=8, color=INK)  # fmt: skip
-    axes.set_yticks(range(len(rates)), list(rates))
+    axes.set_yticks(range(len(means)), list(means))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.45 * axes.get_xlim()[1])
+    axes.set_xlim(0, 1.3 * axes.get_xlim()[1])
+    axes.grid(axis="y", visible=False)
     axes.set_xlabel("spikes per neuron and step (%)")
-    caption = f"Mean over all images and {steps[-1]} steps; the line is the standard deviation over neurons."
+    caption = f"Mean over all images at T = {steps[-1]}; the line is the standard deviation over images."
     return titled(figure, "Activity of the layers", caption)
 
 
-def spike_counts(counts: Mapping[str, Array], steps: int) -> Plot:
+def spike_counts(shares: Mapping[str, Array], groups: Sequence[str], steps: int) -> Plot:
     """Draw how often neurons spike how many times in a sample.
 
     Args:
-        counts: number of (image, neuron) pairs with 0 .. T spikes, [T + 1], by layer.
-        steps: T.
+        shares: share of (image, neuron) pairs in each group, [group], by layer.
+        groups: in words, for example "1-10".
+        steps: T at which the spikes were counted.
     """
-    rows, columns, panels, figure = _panels(len(counts), 2.3, 1.9)
-    for axes, (name, histogram) in zip(panels, counts.items(), strict=False):
-        share = 100 * np.asarray(histogram) / max(int(np.sum(histogram)), 1)
-        axes.bar(np.arange(steps + 1), share, color=[PALE, *[ACCENT] * steps], width=0.85)
-        axes.set_title(f"{name}: {share[0]:.0f} % silent", loc="left", fontsize=9)
-        axes.set_ylim(0, 1.15 * max(float(share[1:].max(initial=0.0)), 1.0))
-    _outer_labels(panels, rows, columns, len(counts), "spikes in a sample", "share (%)")
-    caption = f"How many spikes neurons have within T = {steps} steps, over all images. The bar at 0 may be cut off."
+    figure = make_figure(5.8, 1.3 + 0.5 * len(shares))
+    axes = figure.add_subplot()
+    left = np.zeros(len(shares))
+    values = 100 * np.array(list(shares.values()))
+    colours = (SILENT, *SHADES)
+    for k, group in enumerate(groups):
+        if values[:, k].any():
+            axes.barh(range(len(shares)), values[:, k], left=left, color=colours[k % len(colours)], height=0.6,
+                      label=f"{group} spikes")  # fmt: skip
+            left += values[:, k]
+    axes.set_yticks(range(len(shares)), list(shares))
+    axes.invert_yaxis()
+    axes.set(xlabel="neurons in images (%)", xlim=(0, 100))
+    axes.grid(axis="y", visible=False)
+    axes.legend(fontsize=8, frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1))
+    caption = f"How many spikes neurons have within T = {steps} steps, over all images."
     return titled(figure, "Spikes per neuron", caption)
 
 
-def parameter_statistics(weights: Mapping[str, Array], biases: Mapping[str, Array]) -> Plot:
-    """Draw the distribution of weights and biases of each layer of the converted network.
+def parameter_statistics(rows: Mapping[str, Mapping[str, tuple[float, float]]]) -> Plot:
+    """Draw mean and standard deviation of weights and biases of each layer, in the ANN and in the spiking network.
 
     Args:
-        weights: in units of the threshold of the neurons they lead to, any shape, by layer.
-        biases: likewise.
+        rows: (mean, standard deviation) by layer, then by "ANN weights", "ANN biases", "SNN weights", "SNN biases".
     """
-    figure = make_figure(5.8, 0.7 + 1.5 * len(weights))
-    panels = figure.subplots(len(weights), 2, squeeze=False)
-    for (left, right), (name, values) in zip(panels, weights.items(), strict=True):
-        for axes, numbers, what, colour in ((left, values, "weights", ACCENT), (right, biases[name], "biases", PALE)):
-            flat = np.ravel(numbers)
-            axes.hist(flat, bins=min(_BINS, max(8, flat.size // 6)), color=colour)
-            text = f"{name}: {flat.size:,} {what}, {flat.mean():.2g} ± {flat.std():.2g}"
-            axes.set_title(text, loc="left", fontsize=8)
-    for axes in panels[-1]:
-        axes.set_xlabel("threshold")
-    caption = "After folding and scaling, in units of the threshold of the neurons behind; mean and standard deviation."
+    figure = make_figure(5.8, 1.2 + 0.5 * len(rows))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, what in zip(panels, ("weights", "biases"), strict=True):
+        for k, (kind, colour) in enumerate((("ANN", QUIET), ("SNN", ACCENT))):
+            means, spreads = zip(*(row[f"{kind} {what}"] for row in rows.values()), strict=True)
+            place = np.arange(len(rows)) + (k - 0.5) * 0.3
+            axes.errorbar(means, place, xerr=spreads, fmt="o", color=colour, markersize=4, elinewidth=1.4, label=kind)
+        axes.axvline(0, color=QUIET, linewidth=0.6)
+        axes.set_xlabel(what)
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.grid(axis="y", visible=False)
+    panels[0].invert_yaxis()
+    panels[1].legend(fontsize=8, frameon=False, loc="lower right")
+    caption = "Mean and standard deviation, normalisation folded. SNN: in units of its membrane, spikes 0 or 1."
     return titled(figure, "Weights and biases", caption)
 
 
