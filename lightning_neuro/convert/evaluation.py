@@ -95,7 +95,9 @@ def evaluate(
     recorder, parts, seen = Recorder(converted=converted, steps=marks), [], 0
     with torch.no_grad():
         for values, labels in labelled(loader):
-            run = simulate(converted.network, values, marks, first_id=seen, dtype=torch.float32, layers=front)
+            run = simulate(
+                converted.network, values, marks, first_id=seen, dtype=torch.float32, layers=front, count=True
+            )
             ann = activations(converted.folded, values)
             scores = run.scores / torch.tensor(marks)[:, None] if front is None else hybrid_scores(
                 converted, values, run, marks, front

@@ -26,7 +26,7 @@ from lightning_neuro.errors import DataError
 CODINGS = {"analog": "direct", "deterministic": "rate_deterministic", "bernoulli": "rate"}
 """Name of each input of a conversion among the codings of ``lightning_neuro.data.coding``."""
 
-_CHUNK_VALUES = 2_000_000  # spikes of the widest layer per chunk: what stays in the cache
+_CHUNK_VALUES = 1_000_000  # spikes of the widest layer per chunk: what stays in the cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +55,8 @@ def simulate(
     *,
     first_id: int,
     dtype: torch.dtype,
-    layers: int | None = None,
+    layers: int | None,
+    count: bool,
 ) -> Run:
     """Run a network on a batch.
 
@@ -65,18 +66,20 @@ def simulate(
         steps: numbers of time steps T, rising.
         first_id: number of the first sample in its data set, which random input spikes depend on.
         dtype: float32, or float64 to compare with the golden model.
-        layers: simulate only so many layers (the front of a hybrid); the scores are then empty.
+        layers: simulate only so many layers (the front of a hybrid); the scores are then empty. None = all.
+        count: count the spikes of every layer; else only of those that the read-out needs.
 
     Raises:
         DataError: values that cannot be coded as spikes.
     """
     marks = tuple(steps)
     shown = network.layers[:layers]
+    counted = frozenset(layer.name for layer in shown) if count else _before_readout(network)
     rows = max(1, _CHUNK_VALUES // (max(layer.size for layer in shown) * max(marks)))
     rule = _one_after_another if _sequential(network) else _together
     with torch.no_grad():
         parts = [
-            rule(network, shown, values[start : start + rows].to(dtype), marks, first_id + start)
+            rule(network, shown, values[start : start + rows].to(dtype), marks, first_id + start, counted)
             for start in range(0, len(values), rows)
         ]
     return Run(
@@ -84,6 +87,11 @@ def simulate(
         counts={name: torch.cat([part.counts[name] for part in parts]) for name in parts[0].counts},
         input_counts=torch.cat([part.input_counts for part in parts]),
     )
+
+
+def _before_readout(network: SpikingNetwork) -> frozenset[str]:
+    last = network.layers[-1]
+    return frozenset({last.name, *(path.source for path in last.paths)})
 
 
 def input_spikes(network: SpikingNetwork, values: Tensor, steps: int, first_id: int) -> Tensor:
@@ -148,11 +156,16 @@ def _sequential(network: SpikingNetwork) -> bool:
 
 
 def _together(
-    network: SpikingNetwork, shown: Sequence[SpikingLayer], values: Tensor, marks: tuple[int, ...], first_id: int
+    network: SpikingNetwork,
+    shown: Sequence[SpikingLayer],
+    values: Tensor,
+    marks: tuple[int, ...],
+    first_id: int,
+    counted: frozenset[str],
 ) -> Run:
     """All layers in the same step (of a pipeline: in the same step after their own first)."""
     if network.options.input == "deterministic" and len(marks) > 1:  # its spikes are spaced for one T
-        return _joined([_together(network, shown, values, (mark,), first_id) for mark in marks])
+        return _joined([_together(network, shown, values, (mark,), first_id, counted) for mark in marks])
     raster = input_spikes(network, values, marks[-1], first_id)
     signals, counts = {INPUT: raster}, {}
     scores = values.new_zeros(len(values), len(marks), 0)
@@ -161,9 +174,10 @@ def _together(
             scores = _membranes(network, layer, counts, raster, marks)
             continue
         neurons = layer.neurons(network.options, values.dtype, values.device)
-        fired = fire(drive(layer, signals), neurons, marks[-1], marks)
+        fired = fire(drive(layer, signals), neurons, marks[-1], marks if layer.name in counted else ())
         signals[layer.name] = fired.spikes.reshape(len(values), marks[-1], *layer.shape)
-        counts[layer.name] = fired.counts
+        if layer.name in counted:
+            counts[layer.name] = fired.counts
         if layer is network.layers[-1]:
             scores = fired.counts
     return Run(scores=scores, counts=counts, input_counts=_input_counts(network, raster, marks))
@@ -196,11 +210,16 @@ def _input_counts(network: SpikingNetwork, raster: Tensor, marks: tuple[int, ...
 
 
 def _one_after_another(
-    network: SpikingNetwork, shown: Sequence[SpikingLayer], values: Tensor, marks: tuple[int, ...], first_id: int
+    network: SpikingNetwork,
+    shown: Sequence[SpikingLayer],
+    values: Tensor,
+    marks: tuple[int, ...],
+    first_id: int,
+    counted: frozenset[str],
 ) -> Run:
     """A layer sums up its input over T steps; then it spikes in step after step while the membrane is above."""
     if len(marks) > 1:
-        return _joined([_one_after_another(network, shown, values, (mark,), first_id) for mark in marks])
+        return _joined([_one_after_another(network, shown, values, (mark,), first_id, counted) for mark in marks])
     raster = input_spikes(network, values, marks[0], first_id)
     sums, counts = {INPUT: _input_sums(raster, marks)}, {}
     scores = values.new_zeros(len(values), 1, 0)
@@ -209,10 +228,12 @@ def _one_after_another(
         if layer.threshold is None:
             scores = arriving + marks[0] * layer.bias.flatten().to(values)
             continue
-        counts[layer.name] = _burst(network, layer, arriving, marks[0])
-        sums[layer.name] = counts[layer.name].reshape(len(values), 1, *layer.shape)
+        burst = _burst(network, layer, arriving, marks[0])
+        sums[layer.name] = burst.reshape(len(values), 1, *layer.shape)
+        if layer.name in counted:
+            counts[layer.name] = burst
         if layer is network.layers[-1]:
-            scores = counts[layer.name]
+            scores = burst
     return Run(scores=scores, counts=counts, input_counts=_input_counts(network, raster, marks))
 
 

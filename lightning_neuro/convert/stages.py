@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightning_neuro.convert.kernels import average
+
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
@@ -74,7 +76,7 @@ def by_channel(values: Tensor, axes: int) -> Tensor:
 _APPLY: dict[type, Callable[[Any, Tensor], Tensor]] = {
     Matrix: lambda s, x: F.linear(x, s.weight),
     Kernel: lambda s, x: F.conv2d(x, s.weight, None, s.stride, s.padding, s.dilation, s.groups),
-    Average: lambda s, x: F.avg_pool2d(x, s.kernel, s.stride, s.padding),
+    Average: lambda s, x: average(x, s.kernel, s.stride, s.padding),
     Flatten: lambda s, x: x.flatten(1),
     Scale: lambda s, x: x * by_channel(s.factor, x.ndim - 1),
 }
