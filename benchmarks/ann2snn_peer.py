@@ -48,17 +48,17 @@ def main(folder: Path, name: str, seeds: int) -> None:
         rows, converting, running = [], 0.0, 0.0
         for seed in range(seeds):
             network, data = trained(name, seed, nn.ReLU, folder / f"{name}{seed}.pt")
-            start = time.perf_counter()
+            start = time.process_time()
             spiking = convert(network, data.calibration(), options)
-            converting += time.perf_counter() - start
+            converting += time.process_time() - start
             functional.reset_net(spiking)
-            start, total, found = time.perf_counter(), 0.0, []
+            start, total, found = time.process_time(), 0.0, []
             with torch.no_grad():
                 for step in range(1, STEPS[-1] + 1):
                     total = total + spiking(data.test)
                     if step in STEPS:
                         found.append(accuracy(total.argmax(1), data.test_labels))
-            running += time.perf_counter() - start
+            running += time.process_time() - start
             rows.append(found)
         means = [sum(column) / seeds for column in zip(*rows, strict=True)]
         print(json.dumps({"mode": mode, "accuracy": means, "convert": converting / seeds, "run": running / seeds}))
