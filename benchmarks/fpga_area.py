@@ -65,7 +65,9 @@ def random_graph() -> HardwareGraph:
             v_init=zeros(n),
             reset=Reset(kind=ResetKind.ZERO, delay=0),
         )
-        populations.append(Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=zeros(n), fires_from=0))
+        populations.append(
+            Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=zeros(n), fires_from=0, fires_until=None)
+        )
         weight = Values(real=rng.laplace(0.0, (0.05, 0.18)[k], (n, n_in)))
         projections.append(Projection(pre=names[k], post=names[k + 1], connection=Dense(weight=weight), delay=0))
     graph = HardwareGraph(

@@ -93,6 +93,7 @@ def _advance_fixed(population: Population, drive: NDArray[Any], state: State, ro
         neuron.reset.delay,
         first,
         population.fires_from,
+        _NEVER if population.fires_until is None else population.fires_until,
         population.state_format.low,
         population.state_format.high,
         state.v,
@@ -117,6 +118,7 @@ def _advance_real(population: Population, drive: NDArray[Any], state: State, roo
         neuron.reset.delay,
         first,
         population.fires_from,
+        _NEVER if population.fires_until is None else population.fires_until,
         state.v,
         state.i,
         state.fired,
@@ -126,5 +128,6 @@ def _advance_real(population: Population, drive: NDArray[Any], state: State, roo
     )
 
 
+_NEVER = 2**62  # no sample is as long
 _NO_LEAK = np.zeros(1, np.int64)
 _NO_DECAY = np.zeros(1, np.float64)

@@ -131,6 +131,7 @@ def _population(name: str, node: nir.CubaLIF) -> tuple[Population, NDArray[np.fl
         neuron=FirstSpike(tau_syn_s=tau_syn, tau_mem_s=tau_mem, threshold=Values(real=threshold)),
         bias=zeros(tau_syn.size),
         fires_from=0,
+        fires_until=None,
     )
     return population, np.where(np.abs(factor - 1.0) < _UNIT_TOLERANCE, 1.0, factor)
 

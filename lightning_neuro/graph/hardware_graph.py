@@ -176,7 +176,8 @@ class Population:
         shape: neurons along each axis, channels first; rasters number them row by row (C order).
         neuron: dynamics with per-neuron constants.
         bias: drive added in every step, shape [n]; raw integers count state LSBs.
-        fires_from: in steps before this one the neurons integrate, but neither spike nor reset; 0 for all steps.
+        fires_from, fires_until: steps (first, end) in which the neurons may spike; in others they integrate, but
+            neither spike nor reset. 0 and None for all steps.
         state_format: width and lsb of the membrane; None before quantisation.
         late_biases: biases of delayed branches, and those of a window.
     """
@@ -186,6 +187,7 @@ class Population:
     neuron: Neuron
     bias: Values
     fires_from: int
+    fires_until: int | None
     state_format: Format | None = None
     late_biases: tuple[LateBias, ...] = ()
 

@@ -4,7 +4,7 @@ Every kernel walks [sample, step, neuron] and keeps membrane, current and last s
 the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The state
 [sample, neuron] is taken and left behind, so that loops can advance one step at a time. Where a neuron spikes
 only once, "last spike" means any spike before. The drive begins at step ``first`` of the sample; before step
-``fires_from`` nothing is compared with a threshold.
+``fires_from`` and from ``fires_until`` on nothing is compared with a threshold.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def resume_integers(
     delay: int,
     first: int,
     fires_from: int,
+    fires_until: int,
     low: int,
     high: int,
     v_of: NDArray[np.int64],
@@ -51,7 +52,7 @@ def resume_integers(
     for sample in range(samples):
         v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
-            ready = first + t >= fires_from
+            ready = fires_from <= first + t < fires_until
             for k in range(n):
                 x = drive[sample, t, k]
                 if kind == 1 and delay == 1 and fired[k]:
@@ -88,6 +89,7 @@ def resume_reals(
     delay: int,
     first: int,
     fires_from: int,
+    fires_until: int,
     v_of: NDArray[np.float64],
     i_of: NDArray[np.float64],
     fired_of: NDArray[np.uint8],
@@ -100,7 +102,7 @@ def resume_reals(
     for sample in range(samples):
         v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
-            ready = first + t >= fires_from
+            ready = fires_from <= first + t < fires_until
             for k in range(n):
                 x = drive[sample, t, k]
                 if kind == 1 and delay == 1 and fired[k]:

@@ -43,7 +43,7 @@ def real_population(
         "reset": Reset(kind=kind, delay=delay),
     }
     neuron = Lif(**constants) if alpha is None else CubaLif(leak_syn=Leak(beta=np.full(size, alpha)), **constants)
-    return Population(name=name, shape=(size,), neuron=neuron, bias=zeros(size), fires_from=0)
+    return Population(name=name, shape=(size,), neuron=neuron, bias=zeros(size), fires_from=0, fires_until=None)
 
 
 def chain(

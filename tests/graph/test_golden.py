@@ -59,7 +59,7 @@ def test_integer_kernel_repeats_the_shared_vectors(vector: dict) -> None:
     resume_integers(
         drive, case["current_based"], one(case["syn"][0]), case["syn"][1], one(case["mem"][0]), case["mem"][1],
         one(case["threshold"]), one(case["v_reset"]), RESET_CODES[ResetKind(case["kind"])], case["delay"],
-        0, 0, case["low"], case["high"], *rest(np.int64), fired, membrane,
+        0, 0, 99, case["low"], case["high"], *rest(np.int64), fired, membrane,
     )  # fmt: skip
     assert fired.ravel().tolist() == vector["spikes"]
     assert membrane.ravel().tolist() == vector["membrane"]
@@ -76,7 +76,7 @@ def test_real_kernel_equals_plain_python(kind: str, delay: int, current_based: b
     one = lambda value: np.array([value], np.float64)  # noqa: E731
     resume_reals(
         drive[None, :, None], current_based, one(0.8), one(0.9), one(1.0), one(0.1), RESET_CODES[ResetKind(kind)],
-        delay, 0, 0, *rest(np.float64), fired, membrane, margin,
+        delay, 0, 0, 99, *rest(np.float64), fired, membrane, margin,
     )  # fmt: skip
     assert fired.ravel().tolist() == expected_spikes
     np.testing.assert_allclose(membrane.ravel(), expected, rtol=0, atol=1e-12)

@@ -56,7 +56,7 @@ def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Proje
     bias = Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=Format(bits=32, lsb=0.25))
     weight = Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25))
     return (
-        Population(name=name, shape=(n,), neuron=neuron, bias=bias, fires_from=0, state_format=state),
+        Population(name=name, shape=(n,), neuron=neuron, bias=bias, fires_from=0, fires_until=None, state_format=state),
         Projection(pre=pre, post=name, connection=Dense(weight=weight), delay=0),
     )
 

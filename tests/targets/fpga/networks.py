@@ -108,7 +108,9 @@ def draw_layer(
     else:
         neuron = Lif(**constants)
     values = Values(real=bias.astype(float), raw=bias, format=Format(bits=32, lsb=1.0))
-    return Population(name=name, shape=(n,), neuron=neuron, bias=values, fires_from=0, state_format=state), projection
+    return Population(
+        name=name, shape=(n,), neuron=neuron, bias=values, fires_from=0, fires_until=None, state_format=state
+    ), projection
 
 
 def draw_recurrence(

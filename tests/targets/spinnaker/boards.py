@@ -64,7 +64,12 @@ def layer(name: str, shape: tuple[int, ...], *, bias: float = 0.0, current_based
     }
     neuron = CubaLif(leak_syn=Leak(beta=np.full(n, 0.6)), **constants) if current_based else Lif(**constants)
     return Population(
-        name=name, shape=shape, neuron=neuron, bias=Values(real=bias * np.cos(np.arange(n))), fires_from=0
+        name=name,
+        shape=shape,
+        neuron=neuron,
+        bias=Values(real=bias * np.cos(np.arange(n))),
+        fires_from=0,
+        fires_until=None,
     )
 
 

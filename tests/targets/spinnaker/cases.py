@@ -71,7 +71,13 @@ def layer(
     }
     neuron = Lif(**constants) if alpha is None else CubaLif(leak_syn=Leak(beta=np.full(n, alpha)), **constants)
     return Population(
-        name=name, shape=shape, neuron=neuron, bias=Values(real=np.full(n, bias)), fires_from=0, late_biases=late
+        name=name,
+        shape=shape,
+        neuron=neuron,
+        bias=Values(real=np.full(n, bias)),
+        fires_from=0,
+        fires_until=None,
+        late_biases=late,
     )
 
 
