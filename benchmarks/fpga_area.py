@@ -36,6 +36,7 @@ from lightning_neuro.graph.hardware_graph import (
     ResetKind,
     TimeBase,
     Values,
+    zeros,
 )
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec, choose_formats, quantize
@@ -56,18 +57,21 @@ def random_graph() -> HardwareGraph:
     rng, names = np.random.default_rng(0), ("input", "hidden", "output")
     populations, projections = [], []
     for k, (n_in, n) in enumerate(itertools.pairwise(SIZES)):
-        zeros, ones = np.zeros(n), np.ones(n)
+        ones = np.ones(n)
         neuron = Lif(
             leak_mem=Leak(beta=0.9375 * ones),
             threshold=Values(real=ones),
-            v_reset=Values(real=zeros),
+            v_reset=zeros(n),
+            v_init=zeros(n),
             reset=Reset(kind=ResetKind.ZERO, delay=0),
         )
-        populations.append(Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=Values(real=zeros)))
+        populations.append(
+            Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=zeros(n), fires_from=0, fires_until=None)
+        )
         weight = Values(real=rng.laplace(0.0, (0.05, 0.18)[k], (n, n_in)))
         projections.append(Projection(pre=names[k], post=names[k + 1], connection=Dense(weight=weight), delay=0))
     graph = HardwareGraph(
-        input=Input(name="input", shape=(784,)),
+        input=Input(name="input", shape=(784,), format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output="output",

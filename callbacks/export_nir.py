@@ -8,8 +8,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
+from lightning_neuro.callbacks.convert import conversion_of
 from lightning_neuro.collect import Semantics
-from lightning_neuro.finish import checkpoint_files, export_checkpoint
+from lightning_neuro.finish import checkpoint_files, export_checkpoint, export_conversion
 from lightning_neuro.graph.compare import Comparison
 
 
@@ -44,7 +45,11 @@ class ExportNIR(pl.Callback):
             return
         best = checkpoint_files(trainer)[0]
         out = self.path or best.with_suffix(".nir")
-        self.comparison = export_checkpoint(best, out, trainer, pl_module, semantics_of(trainer))
+        conversion = conversion_of(trainer)
+        if conversion is None:
+            self.comparison = export_checkpoint(best, out, trainer, pl_module, semantics_of(trainer))
+        else:
+            self.comparison = export_conversion(best, out, conversion)
         self.file = out
         rank_zero_info(f"wrote {out}: {self.comparison}")
 

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from typing_extensions import override
 
 from lightning_neuro.buffers import check_buffers, register_buffers
-from lightning_neuro.checkpoint import KEY, PackedInputs, to_plain
+from lightning_neuro.checkpoint import KEY, PackedInputs, to_plain, unconverted
 from lightning_neuro.collect import Semantics, collect_inputs, describe_module
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.hardware_graph import ReadoutKind
@@ -63,7 +63,17 @@ class ParameterBuffers(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        if converts(trainer):
+            checkpoint[KEY] = unconverted()  # an ANN: ConvertAtFitEnd writes the spiking network
+            return
         if self._inputs is None:
             self._inputs = PackedInputs.of(collect_inputs(trainer, pl_module))
         description = describe_module(trainer, pl_module, self.semantics, self._inputs.coding)
         checkpoint[KEY] = to_plain(description.graph, description.metadata, self._inputs, None)
+
+
+def converts(trainer: pl.Trainer) -> bool:
+    """Whether the run ends with a conversion."""
+    from lightning_neuro.callbacks.convert import ConvertAtFitEnd
+
+    return any(isinstance(callback, ConvertAtFitEnd) for callback in trainer.callbacks)  # type: ignore[attr-defined]

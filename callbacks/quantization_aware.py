@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytorch_lightning as pl
 from typing_extensions import override
 
-from lightning_neuro.quantization_aware import Scale, parse_widths, train_rounded
+from lightning_neuro.neurons.rounded_weights import Scale
+from lightning_neuro.quantization_aware import parse_widths, train_rounded
 
 
 class QuantizationAware(pl.Callback):
@@ -29,7 +30,8 @@ class QuantizationAware(pl.Callback):
     """
 
     def __init__(self, widths: str, scale: Scale = "searched") -> None:
-        self.widths, self.scale = parse_widths(widths), scale
+        self.widths = parse_widths(widths)
+        self.scale: Scale = scale
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -113,6 +113,11 @@ def to_plain(
     }
 
 
+def unconverted() -> Plain:
+    """The record of an ANN that is still in training: a spiking network is written when training ends."""
+    return {"schema": SCHEMA, "version": __version__, "nir": None}
+
+
 def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
     """Rebuild a record from what ``to_plain`` wrote.
 
@@ -125,6 +130,13 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
             where=where,
             why="it was written by a later lightning_neuro",
             next_command="pip install --upgrade lightning-neuro",
+        )
+    if "nir" in values and values["nir"] is None:
+        raise CheckpointError(
+            "this checkpoint holds an ANN that was not converted to a spiking network",
+            where=where,
+            why="its training was stopped; the conversion comes when training ends",
+            next_command=f"python train.py ckpt_path={where}   (with the run's own options: trains on, then converts)",
         )
     try:
         packed = {name: values[name] for name in ("evaluation", "calibration")}

@@ -64,7 +64,7 @@ def collect_inputs(trainer: pl.Trainer, module: pl.LightningModule) -> InputSets
             calibration=network_inputs(module, data.evaluation_set("train", CALIBRATION_SAMPLES)),
             coding=data.coding.to_dict(),
         )
-    evaluation = record_inputs(module, _loader(trainer), RECORDED_SAMPLES)
+    evaluation = record_inputs(module, evaluation_loader(trainer), RECORDED_SAMPLES)
     return InputSets(evaluation=evaluation, calibration=first_samples(evaluation, CALIBRATION_SAMPLES), coding={})
 
 
@@ -99,7 +99,7 @@ def describe_module(
         found = data.evaluation_set("val", TRACE_SAMPLES)
         sample = torch.from_numpy(found.times if isinstance(found, SpikeTimeSet) else found.spikes)
     else:
-        sample = sample_of(next(iter(_loader(trainer))), TRACE_SAMPLES)
+        sample = sample_of(next(iter(evaluation_loader(trainer))), TRACE_SAMPLES)
     return describe_on(module, sample, semantics, coding)
 
 
@@ -162,17 +162,35 @@ def _on_device(module: nn.Module, sample: Tensor) -> Tensor:
     return sample if first is None else sample.to(first.device)
 
 
-def _loader(trainer: pl.Trainer) -> Iterable[object]:
-    """The test, validation or training loader of a trainer, the first there is."""
-    sources: list[Callable[[], object]] = []
+def evaluation_loader(trainer: pl.Trainer) -> Iterable[object]:
+    """The test, validation or training loader of a trainer, the first there is.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return _first_loader(trainer, ("test_dataloader", "val_dataloader"), ("test", "val", "train"))
+
+
+def training_loader(trainer: pl.Trainer) -> Iterable[object]:
+    """The training loader of a trainer.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return _first_loader(trainer, ("train_dataloader",), ("train",))
+
+
+_OF_TRAINER: dict[str, Callable[[pl.Trainer], object]] = {
+    "test": lambda trainer: trainer.test_dataloaders,
+    "val": lambda trainer: trainer.val_dataloaders,
+    "train": lambda trainer: trainer.train_dataloader,
+}
+
+
+def _first_loader(trainer: pl.Trainer, methods: tuple[str, ...], splits: tuple[str, ...]) -> Iterable[object]:
     data = getattr(trainer, "datamodule", None)
-    if data is not None:
-        sources += [data.test_dataloader, data.val_dataloader]
-    sources += [
-        lambda: trainer.test_dataloaders,
-        lambda: trainer.val_dataloaders,
-        lambda: trainer.train_dataloader,
-    ]
+    sources: list[Callable[[], object]] = [] if data is None else [getattr(data, name) for name in methods]
+    sources += [lambda split=split: _OF_TRAINER[split](trainer) for split in splits]  # type: ignore[misc]
     for source in sources:
         try:
             loader = source()
@@ -181,8 +199,8 @@ def _loader(trainer: pl.Trainer) -> Iterable[object]:
         if loader is not None:
             return loader[0] if isinstance(loader, list | tuple) else loader  # type: ignore[return-value]
     raise ConfigError(
-        "no data loader to take evaluation samples from",
+        "no data loader to take samples from",
         where="Trainer",
-        why="the checkpoint carries samples, so that every artefact can be checked on the same spikes",
+        why="the checkpoint carries samples, so that every artefact can be checked on the same inputs",
         next_command="pass val_dataloaders= or a datamodule to trainer.fit",
     )

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
+from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, NeuroError
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightnin
 
     from lightning_neuro.data.module import ValuesModule
 
+INTENSITY = "intensity"
 _Rule = tuple[Callable[[Any], bool], str, str]
 
 
@@ -90,7 +92,7 @@ def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
     """Return the model, its first and last layer size filled from the data where they are null."""
     layers = list(OmegaConf.select(cfg, "model.layers", default=[]))
     if not layers:
-        return _fitting(create(cfg.model, "model"), data)
+        return _fitting(create(cfg.model, "model", **_shapes(cfg, data)), data)
     fill = {0: math.prod(data.input_shape), len(layers) - 1: data.classes}
     filled = [fill.get(i) if size is None else size for i, size in enumerate(layers)]
     for index, size in fill.items():
@@ -104,18 +106,35 @@ def build_model(cfg: DictConfig, data: ValuesModule) -> pl.LightningModule:
     return _fitting(create(cfg.model, "model", layers=filled), data)
 
 
+def _shapes(cfg: DictConfig, data: ValuesModule) -> dict[str, Any]:
+    """Return the shape of samples and the number of classes, where the model asks for them with null."""
+    found = {"input_shape": list(data.input_shape), "classes": data.classes}
+    return {name: value for name, value in found.items() if cfg.model.get(name, value) is None}
+
+
+FORMS = {FIRST_SPIKE: "one spike time per input", INTENSITY: "one intensity per input"}
+
+
 def _fitting(model: pl.LightningModule, data: ValuesModule) -> pl.LightningModule:
-    """Return the model, if it takes what the data are coded as: rasters, or one spike time per input."""
-    times, wanted = data.coding.kind == FIRST_SPIKE, getattr(model, "input_kind", None) == FIRST_SPIKE
-    if times != wanted:
-        forms = {True: "one spike time per input", False: "a raster of time steps"}
+    """Return the model, if it takes what the data are coded as: rasters, intensities, or one spike time per input."""
+    wanted = getattr(model, "input_kind", None)
+    if wanted not in _forms(data):
+        coded, takes = (FORMS.get(kind, "a raster of time steps") for kind in (data.coding.kind, wanted))
         raise ConfigError(
-            f"the data are coded as {forms[times]}, the model takes {forms[wanted]}",
+            f"the data are coded as {coded}, the model takes {takes}",
             where="model, data",
             why="neither can be turned into the other without a choice of time step or of spike",
             next_command="model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
         )
     return model
+
+
+def _forms(data: ValuesModule) -> set[str | None]:
+    """Return which kinds of input the coded data are; None is a raster."""
+    coding = data.coding
+    if isinstance(coding, SpikeTimeCoding):
+        return {FIRST_SPIKE}
+    return {None, INTENSITY} if coding.kind == "direct" and coding.steps == 1 else {None}
 
 
 def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, ConstraintError, GraphError
@@ -19,10 +21,11 @@ from lightning_neuro.first_spike_check import analytic_first_spikes
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
-from lightning_neuro.graph.evaluate import accuracy, as_rasters
+from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.first_spike_steps import Decay
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import (
     QuantizeRequest,
@@ -130,9 +133,11 @@ def deploy(
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
-    if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.STEPPED:
-        inputs = as_rasters(inputs, graph)
-    spikes = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
+    if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.CONTINUOUS:
+        spikes = inputs.times
+    else:
+        assert arithmetic != "event"
+        spikes = np.ascontiguousarray(raster_of(inputs, graph, arithmetic))
     expected = golden.run(graph, spikes, arithmetic=arithmetic, record=True)
     return TestVectors(spikes=spikes, expected=expected, labels=inputs.labels)
 

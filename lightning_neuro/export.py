@@ -18,6 +18,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.compare import Comparison, compare_run, compare_times
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
@@ -88,7 +89,7 @@ def export(path: Path, *, out: Path | None, profile: str | None, dt_s: float | N
         elif isinstance(inputs, SpikeTimeSet):
             raise _stepped_only(profile)
         else:
-            comparison = write_profile(graph, profile, temporary, inputs.spikes)
+            comparison = write_profile(graph, profile, temporary, raster_of(inputs, graph, "real"))
         os.replace(temporary, target)
     except OSError as error:
         raise NirError(
@@ -125,8 +126,9 @@ def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs
         )
     if isinstance(inputs, SpikeTimeSet):
         return compare_times(again, inputs.times, golden.run(graph, inputs.times, arithmetic="event").times)
-    spikes = golden.run(graph, inputs.spikes, arithmetic="real", record=True).spikes
-    return compare_run(again, inputs.spikes, spikes, {})
+    raster = raster_of(inputs, graph, "real")
+    spikes = golden.run(graph, raster, arithmetic="real", record=True).spikes
+    return compare_run(again, raster, spikes, {})
 
 
 def export_main(arguments: Sequence[str]) -> None:

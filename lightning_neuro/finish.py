@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytorch_lightning as pl
 
 from lightning_neuro.checkpoint import KEY, NetworkRecord, load_checkpoint, record_of, write_checkpoint
 from lightning_neuro.collect import Semantics, describe_module
+from lightning_neuro.convert.at_fit_end import ConversionResult
+from lightning_neuro.convert.proof import compare_conversion
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network
@@ -19,6 +22,9 @@ from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.export import Description, proved, require_equal
 from lightning_neuro.graph.lower import lower
+from lightning_neuro.graph.metadata import Metadata
+from lightning_neuro.graph.nir_file import read_nir
+from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, default_spec
 
 
@@ -28,8 +34,7 @@ class QuantizedResult:
 
     Args:
         float_: share right in real arithmetic (continuous time: event); None without labels.
-        quantized: share right in integers (continuous time: with rounded weights); None without labels or with
-            analog inputs.
+        quantized: share right in integers (continuous time: with rounded weights); None without labels.
         samples: how many.
     """
 
@@ -78,10 +83,9 @@ def quantize_checkpoint(path: Path, widths: QuantizeRequest) -> QuantizedResult:
         return QuantizedResult(
             float_=accuracy(graph, inputs, "event"), quantized=accuracy(quantized, inputs, "event"), samples=len(inputs)
         )
-    spiking = inputs.spikes.dtype.kind == "u"
     return QuantizedResult(
         float_=accuracy(graph, inputs, "real"),
-        quantized=accuracy(quantized, inputs, "fixed") if spiking else None,
+        quantized=accuracy(quantized, inputs, "fixed"),
         samples=len(inputs),
     )
 
@@ -111,9 +115,35 @@ def export_checkpoint(
         description = _with_formats(describe_module(trainer, module, semantics, dict(record.metadata.coding)), record)
     finally:
         module.load_state_dict(own)
+    return _kept_if_equal(out, lambda temporary: proved(description, temporary))
+
+
+def export_conversion(path: Path, out: Path, conversion: ConversionResult) -> Comparison:
+    """Write a converted network as NIR, read the file back, and compare its spikes with those of the conversion.
+
+    Args:
+        path: checkpoint that the conversion wrote.
+        out: NIR file to write; it appears only when all spikes agreed.
+        conversion: what came out of it.
+
+    Raises:
+        NirError: conversion and file disagree about a number of spikes.
+    """
+    record = record_of(load_checkpoint(path), path)
+    graph = _graph_with_formats(record.graph, record.metadata, record)
+
+    def write(temporary: Path) -> Comparison:
+        write_graph(temporary, graph)
+        return compare_conversion(lower(*read_nir(temporary, dt_s=None)), record, conversion)
+
+    return _kept_if_equal(out, write)
+
+
+def _kept_if_equal(out: Path, write: Callable[[Path], Comparison]) -> Comparison:
+    """Let ``write`` write a file under another name and compare it; move it to its place when all was equal."""
     temporary = out.with_name(f".{out.name}.partial")
     try:
-        comparison = proved(description, temporary)
+        comparison = write(temporary)
         require_equal(comparison, str(out))
         os.replace(temporary, out)
     except OSError as error:
@@ -132,7 +162,12 @@ def _with_formats(description: Description, record: NetworkRecord) -> Descriptio
     """The description with the number formats of the checkpoint, so that the file rounds to the same integers."""
     if record.quantized is None:
         return description
+    graph = _graph_with_formats(description.graph, description.metadata, record)
     metadata = dataclasses.replace(description.metadata, formats=record.quantized.to_json())
-    nodes, edges = description.graph.nodes, description.graph.edges
-    graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata.to_dict(), type_check=False)
     return dataclasses.replace(description, graph=graph, metadata=metadata)
+
+
+def _graph_with_formats(graph: nir.NIRGraph, metadata: Metadata, record: NetworkRecord) -> nir.NIRGraph:
+    formats = "" if record.quantized is None else record.quantized.to_json()
+    plain = dataclasses.replace(metadata, formats=formats).to_dict()
+    return nir.NIRGraph(nodes=graph.nodes, edges=graph.edges, metadata=plain, type_check=False)

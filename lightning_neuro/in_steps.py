@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.evaluate import accuracy, as_rasters, classes_of
+from lightning_neuro.graph.evaluate import accuracy, classes_of
 from lightning_neuro.graph.event import Times, population_times
 from lightning_neuro.graph.first_spike_steps import (
     Decay,
@@ -21,6 +21,7 @@ from lightning_neuro.graph.first_spike_steps import (
     times_of,
 )
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import Widths, choose_formats, covering, quantize
 from lightning_neuro.graph.relays import relay_counts, relay_skips
 from lightning_neuro.report import Accuracy, Check, Outcome
@@ -158,7 +159,7 @@ def time_errors(steps: InSteps, inputs: SpikeTimeSet) -> tuple[TimeErrors, ...]:
     wanted = golden.run(steps.analytic, times, arithmetic="event").times
     graph = steps.real_graph
     assert graph.steps is not None
-    raster = as_rasters(some, graph).spikes
+    raster = raster_of(some, graph, "real")
     found = golden.run(graph, raster, arithmetic="real", record=True).spikes
     starts: dict[str, Times] = {graph.input.name: times_of(raster, graph.dt_s) - graph.dt_s}
     errors = []

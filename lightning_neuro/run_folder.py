@@ -11,7 +11,9 @@ from typing import Protocol, runtime_checkable
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.table import Table
 
+from lightning_neuro.convert.at_fit_end import ConversionResult
 from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
@@ -35,9 +37,22 @@ def write_config(cfg: DictConfig, folder: Path) -> None:
 
 
 def write_metrics(
-    history: History, trainer: pl.Trainer, seconds: float, quantized: QuantizedResult | None, folder: Path
+    history: History,
+    trainer: pl.Trainer,
+    seconds: float,
+    quantized: QuantizedResult | None,
+    converted: Numbers,
+    folder: Path,
 ) -> Numbers:
-    """Write and return ``metrics.json``: accuracies 0..1, epochs, seconds (of an epoch: the median), spikes."""
+    """Write and return ``metrics.json``: accuracies 0..1, epochs, seconds (of an epoch: the median), spikes.
+
+    Args:
+        history, trainer: of the run.
+        seconds: that training took.
+        quantized: what rounding cost; None without.
+        converted: numbers of a conversion to spikes; empty without.
+        folder: of the run.
+    """
     best = best_epoch(history, trainer)
     numbers = {
         "test_accuracy": history.test.get("test/accuracy"),
@@ -49,7 +64,7 @@ def write_metrics(
         "seconds_per_epoch": median(epoch["seconds"] for epoch in history.epochs) if history.epochs else None,
         "spikes_per_sample": history.test.get("test/spikes_per_sample", best.get("val/spikes_per_sample")),
     }
-    metrics = {name: value for name, value in numbers.items() if value is not None}
+    metrics = {name: value for name, value in numbers.items() if value is not None} | converted
     metrics["epochs"] = int(metrics["epochs"])
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
@@ -91,11 +106,18 @@ def point_latest(folder: Path) -> None:
         pass  # file systems without links: the run folder itself is printed anyway
 
 
-def print_summary(metrics: Numbers, folder: Path) -> None:
-    """Print the numbers of the run and the next command."""
+def print_summary(metrics: Numbers, conversion: ConversionResult | None, folder: Path) -> None:
+    """Print the numbers of the run and the next command.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        conversion: to spikes, of an ANN; None without.
+        folder: of the run.
+    """
     shown = _relative(folder)
     rows = {
         "test accuracy": _percent(metrics.get("test_accuracy")),
+        **_conversion_rows(conversion),
         "after rounding": _percent(metrics.get("quantized_test_accuracy")),
         "validation accuracy": _percent(metrics.get("val_accuracy")),
         "epochs": str(metrics["epochs"]),
@@ -106,9 +128,45 @@ def print_summary(metrics: Numbers, folder: Path) -> None:
     }
     console = Console(highlight=False)
     console.print()
+    if conversion is not None:
+        console.print(_curve(conversion))
+        console.print()
     for name, value in rows.items():
         if value is not None:  # no table: it would break the command to copy at the edge of a narrow terminal
             console.print(f"[bold]{name:<20}[/] {value}", soft_wrap=True)
+
+
+def _conversion_rows(conversion: ConversionResult | None) -> dict[str, str]:
+    if conversion is None:
+        return {}
+    options, found = conversion.plan.options, conversion.evaluation
+    chosen = found.steps.index(options.steps)
+    return {
+        "spiking network": f"{_percent(float(found.accuracy[chosen]))} at T = {options.steps}, {options.schedule}, "
+        f"{found.differing[chosen]} of {len(found.labels)} answers differ from the ANN's",
+        "synaptic operations": f"{found.synaptic_operations_per_sample[chosen]:,.0f} per sample",
+    }
+
+
+def _curve(conversion: ConversionResult) -> Table:
+    """Accuracy and cost at every number of steps."""
+    found = conversion.evaluation
+    hybrid = conversion.hybrid
+    table = Table("T", "accuracy", "below the ANN", "spikes", "synaptic operations", box=None)
+    if hybrid is not None:
+        table.add_column("hybrid")
+    for column in table.columns:
+        column.justify = "right"
+    for k, steps in enumerate(found.steps):
+        costs = (found.spikes_per_sample[k], found.synaptic_operations_per_sample[k])
+        table.add_row(
+            str(steps),
+            f"{100 * found.accuracy[k]:.2f} %",
+            f"{100 * found.gap[k]:.2f}",
+            *(f"{cost:,.0f}" for cost in costs),
+            *(() if hybrid is None else (f"{100 * hybrid.accuracy[k]:.2f} %",)),
+        )
+    return table
 
 
 def _per_epoch(metrics: Numbers) -> str:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from lightning_neuro import run_folder
 from lightning_neuro.callbacks import Quantize
+from lightning_neuro.callbacks.convert import conversion_of
 from lightning_neuro.config import (
     build_callbacks,
     build_data,
@@ -26,6 +27,7 @@ from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves
 from lightning_neuro.quiet import quiet
+from lightning_neuro.report.conversion_pictures import write_pictures
 from lightning_neuro.resume import check_resume
 from lightning_neuro.start_from import start_from
 
@@ -64,10 +66,14 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
         history.record_test(trainer)
         run_folder.write_pictures(model, data, folder)
 
-    metrics = run_folder.write_metrics(history, trainer, seconds, quantized_result(trainer), folder)
+    conversion = conversion_of(trainer)
+    if conversion is not None:
+        write_pictures(conversion, folder)
+    converted = {} if conversion is None else conversion.numbers()
+    metrics = run_folder.write_metrics(history, trainer, seconds, quantized_result(trainer), converted, folder)
     run_folder.write_curves(history, folder)
     run_folder.point_latest(folder)
-    run_folder.print_summary(metrics, folder)
+    run_folder.print_summary(metrics, conversion, folder)
     return metrics
 
 

@@ -111,7 +111,7 @@ def test_every_key_is_explained(path):
     lines = path.read_text().splitlines()
     assert lines[0].startswith("#")
     if path.parent.name in ("model", "data", "trainer"):
-        groups = ("defaults", "coding:", "data:", "model:", "mode:")
+        groups = ("defaults", "coding:", "data:", "model:", "mode:", "network:", "- {")
         silent = ("_target_", *groups, "enable_model_summary", "accelerator: gpu")
         bare = [
             line

@@ -35,7 +35,7 @@ class Digits(ValuesModule):
         split_seed: which samples are test and validation samples.
     """
 
-    input_shape = (64,)
+    input_shape = (1, SIDE, SIDE)
     classes = 10
 
     def __init__(

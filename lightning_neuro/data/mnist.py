@@ -39,7 +39,7 @@ class Mnist(ValuesModule):
         split_seed: which training samples are validation samples.
     """
 
-    input_shape = (SIDE * SIDE,)
+    input_shape = (1, SIDE, SIDE)
     side = SIDE
     classes = 10
 

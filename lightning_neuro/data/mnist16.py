@@ -23,7 +23,7 @@ _BLOCK = 4096  # images resized at a time, to keep memory small
 class Mnist16(Mnist):
     """16 x 16 digits, 10 classes, grey values 0..255; arguments as for :class:`Mnist`."""
 
-    input_shape = (SIDE * SIDE,)
+    input_shape = (1, SIDE, SIDE)
     side = SIDE
 
     def read(self) -> dict[str, Samples]:

@@ -13,6 +13,7 @@ from lightning_neuro.errors import DataError
 
 Packed = dict[str, "Tensor | str | int"]
 _FORMAT = 1
+_CONSTANT = "constant"  # currents that are the same in every step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class SpikeSet:
     """Encoded samples with their labels.
 
     Args:
-        spikes: [samples, steps, n_in] uint8 spikes (0 or 1), or float32 currents for direct coding.
+        spikes: [samples, steps, n_in] uint8 spikes (0 or 1), or float32 currents for direct coding; currents that stay
+            the same may be a broadcast view of one step.
         labels: [samples] int64 class numbers.
 
     Raises:
@@ -50,7 +52,7 @@ class SpikeSet:
         return SpikeSet(spikes=self.spikes[index], labels=self.labels[index])
 
     def pack(self) -> Packed:
-        """Return plain tensors, strings and integers; eight spikes to a byte."""
+        """Return plain tensors, strings and integers; eight spikes to a byte, currents that stay the same once."""
         samples, steps, inputs = self.spikes.shape
         binary = self.spikes.dtype == np.uint8
         if binary and self.spikes.max(initial=0) > 1:
@@ -60,14 +62,16 @@ class SpikeSet:
                 why="a uint8 raster holds 0 or 1",
                 next_command="store graded input as float32",
             )
-        body = np.packbits(self.spikes.reshape(-1)) if binary else self.spikes
+        kind, body = (
+            ("spikes", {"body": np.packbits(self.spikes.reshape(-1))}) if binary else _packed_currents(self.spikes)
+        )
         return {
             "format": _FORMAT,
-            "kind": "spikes" if binary else "currents",
+            "kind": kind,
             "samples": samples,
             "steps": steps,
             "inputs": inputs,
-            "body": torch.from_numpy(np.array(body)),
+            **{name: torch.from_numpy(np.array(values)) for name, values in body.items()},
             "labels": torch.from_numpy(np.array(self.labels)),
         }
 
@@ -85,11 +89,26 @@ class SpikeSet:
             body, labels = packed["body"].numpy(), packed["labels"].numpy()  # type: ignore[attr-defined]
             if packed["kind"] == "spikes":
                 body = np.unpackbits(body, count=int(np.prod(shape)))
+            if "values" in packed:
+                body = packed["values"].numpy()[body]  # type: ignore[attr-defined]
+            if packed["kind"] == _CONSTANT:
+                body = np.broadcast_to(body.reshape(shape[0], 1, shape[2]), shape)
             return cls(spikes=body.reshape(shape), labels=labels)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise DataError(
                 f"recorded inputs cannot be read: {error}",
                 where="SpikeSet.unpack",
                 why="the checkpoint is damaged or was written by another version",
                 next_command="train again: python train.py",
             ) from error
+
+
+def _packed_currents(currents: np.ndarray) -> tuple[str, dict[str, np.ndarray]]:
+    """Kind and body of currents [samples, steps, n]: one step where all are the same, bytes where values are few."""
+    steps = currents.shape[1]
+    constant = steps > 0 and (currents.strides[1] == 0 or bool((currents == currents[:, :1]).all()))
+    kind, kept = (_CONSTANT, currents[:, 0]) if constant else ("currents", currents)
+    values, index = np.unique(kept, return_inverse=True)
+    if 0 < len(values) <= 256:  # grey values
+        return kind, {"values": values, "body": index.reshape(kept.shape).astype(np.uint8)}
+    return kind, {"body": kept}

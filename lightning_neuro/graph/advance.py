@@ -49,19 +49,33 @@ class Advanced:
 
 
 def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) -> State:
-    """Rest: membrane and current 0, no spike before."""
-    shape, kind = (samples, population.size), np.int64 if arithmetic == "fixed" else np.float64
-    return State(v=np.zeros(shape, kind), i=np.zeros(shape, kind), fired=np.zeros(shape, np.uint8))
+    """The beginning of a sample: the initial membrane, current 0, no spike before."""
+    neuron, shape = population.neuron, (samples, population.size)
+    assert isinstance(neuron, Lif | CubaLif)
+    v_init = neuron.v_init.integers() if arithmetic == "fixed" else neuron.v_init.real
+    v = np.tile(v_init, (samples, 1))
+    return State(v=v, i=np.zeros(shape, v.dtype), fired=np.zeros(shape, np.uint8))
 
 
-def advance(population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic) -> Advanced:
-    """Run a population over a drive [sample, step, n] from a state, which it leaves behind."""
+def advance(
+    population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic, *, first: int
+) -> Advanced:
+    """Run a population over a drive [sample, step, n] from a state, which it leaves behind.
+
+    Args:
+        population: neurons.
+        drive: weighted spikes and biases of some steps.
+        state: before them; changes in place.
+        arithmetic: ``fixed`` or ``real``.
+        first: which step of the sample the drive begins with.
+    """
     room = Advanced.empty(drive, arithmetic)
-    (_advance_fixed if arithmetic == "fixed" else _advance_real)(population, np.ascontiguousarray(drive), state, room)
+    run = _advance_fixed if arithmetic == "fixed" else _advance_real
+    run(population, np.ascontiguousarray(drive), state, room, first)
     return room
 
 
-def _advance_fixed(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
+def _advance_fixed(population: Population, drive: NDArray[Any], state: State, room: Advanced, first: int) -> None:
     neuron = population.neuron
     assert isinstance(neuron, Lif | CubaLif) and population.state_format is not None
     syn_multiplier, syn_shift = neuron.leak_syn.integers() if isinstance(neuron, CubaLif) else (_NO_LEAK, 0)
@@ -77,6 +91,9 @@ def _advance_fixed(population: Population, drive: NDArray[Any], state: State, ro
         neuron.v_reset.integers(),
         RESET_CODES[neuron.reset.kind],
         neuron.reset.delay,
+        first,
+        population.fires_from,
+        _NEVER if population.fires_until is None else population.fires_until,
         population.state_format.low,
         population.state_format.high,
         state.v,
@@ -87,7 +104,7 @@ def _advance_fixed(population: Population, drive: NDArray[Any], state: State, ro
     )
 
 
-def _advance_real(population: Population, drive: NDArray[Any], state: State, room: Advanced) -> None:
+def _advance_real(population: Population, drive: NDArray[Any], state: State, room: Advanced, first: int) -> None:
     neuron = population.neuron
     assert isinstance(neuron, Lif | CubaLif) and room.margin is not None
     resume_reals(
@@ -99,6 +116,9 @@ def _advance_real(population: Population, drive: NDArray[Any], state: State, roo
         neuron.v_reset.real,
         RESET_CODES[neuron.reset.kind],
         neuron.reset.delay,
+        first,
+        population.fires_from,
+        _NEVER if population.fires_until is None else population.fires_until,
         state.v,
         state.i,
         state.fired,
@@ -108,5 +128,6 @@ def _advance_real(population: Population, drive: NDArray[Any], state: State, roo
     )
 
 
+_NEVER = 2**62  # no sample is as long
 _NO_LEAK = np.zeros(1, np.int64)
 _NO_DECAY = np.zeros(1, np.float64)

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.event import Times
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import LEAST_HEADROOM, Formats, on_grid, quantize
 
 FACTORS = np.linspace(0.8, 1.4, 13)  # tried on the scale of least squared error; 1 is among them
@@ -29,20 +31,21 @@ Counts = Mapping[str, NDArray[Any]]
 
 
 def refine_formats(
-    graph: HardwareGraph, formats: Mapping[str, Formats], spikes: NDArray[np.uint8]
+    graph: HardwareGraph, formats: Mapping[str, Formats], calibration: SpikeSet
 ) -> dict[str, Formats]:
     """Rescale the formats of spiking populations, one after the other, for the fewest wrong spike counts.
 
     Args:
         graph: graph in real numbers.
         formats: of every population, from ``choose_formats``.
-        spikes: calibration input, [sample, step, n]; the first ``SAMPLES`` are used.
+        calibration: input samples; the first ``SAMPLES`` are used.
 
     Returns:
         Formats with the same widths; where nothing is better, the same formats.
     """
-    sample = spikes[:SAMPLES]
-    wanted = spike_counts(golden.run(graph, sample, arithmetic="real", record=True))
+    some = calibration.take(slice(SAMPLES))
+    sample = raster_of(some, graph, "fixed")
+    wanted = spike_counts(golden.run(graph, raster_of(some, graph, "real"), arithmetic="real", record=True))
 
     def distance(candidate: Mapping[str, Formats]) -> float:
         quantized = quantize(graph, candidate)

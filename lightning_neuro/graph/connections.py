@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Pooled, Values, Window
+from lightning_neuro.graph.hardware_graph import Connection, Convolution, Dense, Input, Pooled, Values, Window
 
 Apply = Callable[[NDArray[Any]], NDArray[Any]]
 """Drive [row, post] of input rows [row, pre]."""
@@ -61,6 +61,29 @@ def add_drive(total: NDArray[Any], connection: Connection, apply: Apply, rows: N
         total[active] += apply(rows[active])
     else:
         total += apply(rows)
+
+
+def add_constant_drive(drive: NDArray[Any], apply: Apply, raster: NDArray[Any]) -> None:
+    """Add what currents cause, multiplying only in steps that differ from the one before.
+
+    Args:
+        drive: [sample, step, post], changes in place.
+        apply: the connection, prepared.
+        raster: currents, [sample, step, pre].
+    """
+    changed = np.ones(raster.shape[:2], bool)
+    changed[:, 1:] = (raster[:, 1:] != raster[:, :-1]).any(axis=2)
+    rows = np.cumsum(changed).reshape(changed.shape) - 1  # the row that acts in each step
+    distinct = raster[changed]
+    many = max(1, _ROW_VALUES // max(1, raster.shape[2]))
+    parts = [apply(distinct[start : start + many]) for start in range(0, len(distinct), many)]
+    if parts:
+        drive += np.concatenate(parts)[rows]
+
+
+def largest_value(source: Input) -> int:
+    """Largest magnitude that a line of the input carries: 1 for spikes."""
+    return 1 if source.format is None else -source.format.low
 
 
 def drive_of(connection: Connection, weight: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -143,7 +166,7 @@ def _pooled(connection: Pooled, largest: int | None) -> Apply:
         sums = np.zeros((len(rows), window.input_shape[0], *window.positions), exact)
         for view in tap_views(frames, window):
             sums += view
-        return sums.reshape(len(rows), -1)
+        return sums.reshape(len(rows), int(np.prod(sums.shape[1:])))
 
     pooled = _in_parts(part, int(np.prod(window.input_shape)), window.input_shape[0] * int(np.prod(window.positions)))
     return lambda rows: then(pooled(rows))

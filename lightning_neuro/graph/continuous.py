@@ -28,6 +28,7 @@ from lightning_neuro.graph.hardware_graph import (
     ReadoutKind,
     TimeBase,
     Values,
+    zeros,
 )
 from lightning_neuro.graph.metadata import Metadata
 
@@ -78,7 +79,7 @@ def continuous_graph(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], me
         else:
             found[name] = _linear(name, node, arriving)
     return HardwareGraph(
-        input=Input(name=source, shape=(size,)),
+        input=Input(name=source, shape=(size,), format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=_output(output, found, edges, populations),
@@ -128,7 +129,9 @@ def _population(name: str, node: nir.CubaLIF) -> tuple[Population, NDArray[np.fl
         name=name,
         shape=(tau_syn.size,),
         neuron=FirstSpike(tau_syn_s=tau_syn, tau_mem_s=tau_mem, threshold=Values(real=threshold)),
-        bias=Values(real=np.zeros(tau_syn.size)),
+        bias=zeros(tau_syn.size),
+        fires_from=0,
+        fires_until=None,
     )
     return population, np.where(np.abs(factor - 1.0) < _UNIT_TOLERANCE, 1.0, factor)
 

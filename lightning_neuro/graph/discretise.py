@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Reset, ResetKind, Values
+from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Reset, ResetKind, Values, zeros
 
 # Products of a reciprocal and its inverse differ from 1 by rounding alone; they must not move a threshold tie.
 _UNIT_TOLERANCE = 1e-12
@@ -90,7 +90,11 @@ def _constants(name: str, node: nir.NIRNode, size: int, reset: Reset) -> dict[st
         )
     threshold = np.broadcast_to(_vector(getattr(node, "v_threshold", v_leak)), (size,))
     v_reset = np.broadcast_to(_vector(getattr(node, "v_reset", v_leak)), (size,))
-    return {"threshold": Values(real=threshold - v_leak), "v_reset": Values(real=v_reset - v_leak)}
+    return {
+        "threshold": Values(real=threshold - v_leak),
+        "v_reset": Values(real=v_reset - v_leak),
+        "v_init": zeros(size),
+    }
 
 
 def _lif(name: str, node: nir.LIF | nir.LI, dt_s: float, reset: Reset) -> Stepped:
@@ -126,7 +130,8 @@ def _threshold(name: str, node: nir.Threshold, dt_s: float, reset: Reset) -> Ste
         neuron=Lif(
             leak_mem=Leak(beta=np.zeros(threshold.size)),
             threshold=Values(real=threshold),
-            v_reset=Values(real=np.zeros(threshold.size)),
+            v_reset=zeros(threshold.size),
+            v_init=zeros(threshold.size),
             reset=reset,
         ),
         gain=np.ones(threshold.size),

@@ -35,6 +35,7 @@ from lightning_neuro.graph.hardware_graph import (
     ResetKind,
     TimeBase,
     Values,
+    zeros,
 )
 
 RASTER, NEAREST, OWN = "raster", "nearest", "own"
@@ -200,7 +201,8 @@ def _population(population: Population, dt_s: float, decay: Decay) -> Population
             leak_syn=Leak(beta=decays(neuron.tau_syn_s, dt_s, decay)),
             leak_mem=Leak(beta=decays(neuron.tau_mem_s, dt_s, decay)),
             threshold=Values(real=neuron.threshold.real),
-            v_reset=Values(real=np.zeros(population.size)),
+            v_reset=zeros(population.size),
+            v_init=zeros(population.size),
             reset=Reset(kind=ResetKind.ONCE, delay=0),
         ),
     )

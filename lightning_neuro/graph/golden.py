@@ -20,13 +20,21 @@ from lightning_neuro.graph.advance import Advanced, Raster, advance, fresh_state
 from lightning_neuro.graph.advance import Arithmetic as SteppedArithmetic
 from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.blocks import loops as recurrent_groups
-from lightning_neuro.graph.connections import Apply, add_drive, prepare_fixed, prepare_real
+from lightning_neuro.graph.connections import (
+    Apply,
+    add_constant_drive,
+    add_drive,
+    largest_value,
+    prepare_fixed,
+    prepare_real,
+)
 from lightning_neuro.graph.event import Times, spike_times
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
     Dense,
     FirstSpike,
     HardwareGraph,
+    Input,
     Lif,
     Neuron,
     Population,
@@ -81,8 +89,9 @@ def run(
 
     Args:
         graph: stepped graph, quantised when ``arithmetic`` is ``fixed``; a continuous one when it is ``event``.
-        spikes: input raster [sample, step, input]; 0/1, or real values (direct coding) in ``real`` arithmetic. In
-            ``event`` arithmetic spike times [sample, input] in seconds, inf = silent.
+        spikes: input raster [sample, step, input]: 0/1, or with direct coding real values in ``real`` arithmetic and
+            raw integers of the input's format in ``fixed`` (``inputs.raster_of`` makes either). In ``event``
+            arithmetic spike times [sample, input] in seconds, inf = silent.
         arithmetic: ``fixed`` (integers), ``real`` (float64) or ``event`` (continuous time).
         record: keep rasters and membranes of every population, not only the scores and output spikes.
         progress: called with the number of samples just finished.
@@ -148,7 +157,8 @@ def _advance_alone(tape: Tape, name: str) -> None:
     """A population outside every loop: all steps at once."""
     population = tape.graph.population(name)
     drive = _drive(tape, population, tape.graph.into(name))
-    tape.keep(name, advance(population, drive, fresh_state(population, len(drive), tape.arithmetic), tape.arithmetic))
+    state = fresh_state(population, len(drive), tape.arithmetic)
+    tape.keep(name, advance(population, drive, state, tape.arithmetic, first=0))
 
 
 def _advance_together(tape: Tape, group: tuple[str, ...]) -> None:
@@ -157,7 +167,7 @@ def _advance_together(tape: Tape, group: tuple[str, ...]) -> None:
     populations = [graph.population(name) for name in group]
     inside = {p.name: [x for x in graph.into(p.name) if x.pre in group] for p in populations}
     drives = {p.name: _drive(tape, p, [x for x in graph.into(p.name) if x.pre not in group]) for p in populations}
-    apply = {x.name: _scaled(x, p, arithmetic) for p in populations for x in inside[p.name]}
+    apply = {x.name: _scaled(x, p, graph, arithmetic) for p in populations for x in inside[p.name]}
     samples, steps = drives[group[0]].shape[:2]
     states = {p.name: fresh_state(p, samples, arithmetic) for p in populations}
     done = {p.name: Advanced.empty(drives[p.name], arithmetic) for p in populations}
@@ -167,7 +177,7 @@ def _advance_together(tape: Tape, group: tuple[str, ...]) -> None:
             for projection in inside[population.name]:
                 if t >= projection.delay:
                     drive += apply[projection.name](done[projection.pre].spikes[:, t - projection.delay])
-            now = advance(population, drive[:, None], states[population.name], arithmetic)
+            now = advance(population, drive[:, None], states[population.name], arithmetic, first=t)
             done[population.name].put(t, now)
     for name in group:
         tape.keep(name, done[name])
@@ -189,25 +199,39 @@ def exact_matmul(raster: NDArray[Any], weight: NDArray[np.int64]) -> NDArray[Any
     """``raster @ weight.T`` in integers, through the fastest arithmetic that is provably exact.
 
     Args:
-        raster: 0/1 values, [sample, step, pre].
+        raster: integers, [sample, step, pre].
         weight: raw weights, [post, pre].
     """
-    apply = prepare_fixed(Dense(weight=Values(real=weight, raw=weight)))
+    largest = int(np.abs(raster).max(initial=1)) if raster.dtype != np.uint8 else int(raster.max(initial=1))
+    apply = prepare_fixed(Dense(weight=Values(real=weight, raw=weight)), largest)
     return apply(raster.reshape(-1, raster.shape[-1])).reshape(*raster.shape[:2], weight.shape[0])
 
 
-def weight_shift(projection: Projection, population: Population) -> int:
-    """Binary digits between a weight's LSB and the membrane's (``weight lsb = membrane lsb * 2**shift``)."""
+def weight_shift(projection: Projection, population: Population, source: Input) -> int:
+    """Binary digits between the LSB of a projection's drive and the membrane's.
+
+    ``drive lsb = membrane lsb * 2**shift``; a spike drives with the weight's LSB, an integer input with the product
+    of the weight's LSB and its own.
+
+    Args:
+        projection: synapses.
+        population: that they drive.
+        source: the graph's input.
+    """
     weight, state = projection.connection.weight.format, population.state_format
     assert weight is not None and state is not None
-    return round(np.log2(weight.lsb / state.lsb))
+    unit = source.format.lsb if projection.pre == source.name and source.format is not None else 1.0
+    return round(np.log2(weight.lsb * unit / state.lsb))
 
 
-def _scaled(projection: Projection, population: Population, arithmetic: SteppedArithmetic) -> Apply:
+def _scaled(
+    projection: Projection, population: Population, graph: HardwareGraph, arithmetic: SteppedArithmetic
+) -> Apply:
     """A projection's drive in the population's units: state LSBs in integers."""
     if arithmetic == "real":
         return prepare_real(projection.connection)
-    weighted, shift = prepare_fixed(projection.connection), weight_shift(projection, population)
+    largest = largest_value(graph.input) if projection.pre == graph.input.name else 1
+    weighted, shift = prepare_fixed(projection.connection, largest), weight_shift(projection, population, graph.input)
     return lambda rows: weighted(rows) << shift
 
 
@@ -219,11 +243,15 @@ def _drive(tape: Tape, population: Population, projections: Sequence[Projection]
     drive = np.empty((samples, steps, population.size), np.int64 if fixed else np.float64)
     drive[:] = values(population.bias)
     for late in population.late_biases:
-        drive[:, late.onset :] += values(late.values)
+        drive[:, late.onset : late.until] += values(late.values)
     for projection in projections:
         raster = delayed(tape.rasters[projection.pre], projection.delay)
+        apply = _scaled(projection, population, tape.graph, tape.arithmetic)
+        if raster.dtype != np.uint8:  # currents, constant for most of a sample
+            add_constant_drive(drive, apply, raster)
+            continue
         rows, total = raster.reshape(-1, raster.shape[-1]), drive.reshape(-1, population.size)
-        add_drive(total, projection.connection, _scaled(projection, population, tape.arithmetic), rows)
+        add_drive(total, projection.connection, apply, rows)
     return drive
 
 
@@ -306,12 +334,28 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Step
             why="every input line needs one value per step",
             next_command="check the data set that the network was trained on (data=...)",
         )
-    if arithmetic == "fixed" and not np.isin(spikes[:1], (0, 1)).all():
+    if arithmetic == "fixed":
+        _check_integers(graph.input, spikes)
+
+
+def _check_integers(source: Input, spikes: NDArray[Any]) -> None:
+    """Integer arithmetic takes spikes, or integers of the input's format."""
+    if source.format is None:
+        if not np.isin(spikes[:1], (0, 1)).all():
+            raise GraphError(
+                "input values other than 0 and 1 reached the integer model",
+                where=source.name,
+                why="the lines of this network carry spikes: its input has no number format",
+                next_command="quantize(graph, ...) a graph whose coding is direct, or train with data.coding.kind=rate",
+            )
+        return
+    low, high = source.format.low, source.format.high
+    if spikes.dtype.kind not in "iu" or int(spikes.min(initial=0)) < low or int(spikes.max(initial=0)) > high:
         raise GraphError(
-            "input values other than 0 and 1 reached the integer model",
-            where=graph.input.name,
-            why="integer hardware receives spikes; direct (analog) coding has no spikes at the input",
-            next_command="train with data.coding.kind=rate, or deploy to a target that takes currents",
+            f"input values are no integers from {low} to {high}",
+            where=source.name,
+            why=f"its lines carry {source.format.bits} bits",
+            next_command="inputs.raster_of(inputs, graph, 'fixed') rounds values to the input's format",
         )
 
 

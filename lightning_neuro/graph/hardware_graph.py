@@ -93,12 +93,14 @@ class Lif:
         leak_mem: membrane decay.
         threshold: spike where membrane > threshold, shape [n]; ignored when the reset kind is ``none``.
         v_reset: membrane after a reset to value, shape [n].
+        v_init: membrane before the first step of every sample, shape [n].
         reset: kind and delay.
     """
 
     leak_mem: Leak
     threshold: Values
     v_reset: Values
+    v_init: Values
     reset: Reset
 
 
@@ -111,6 +113,7 @@ class CubaLif:
         leak_mem: membrane decay.
         threshold: spike where membrane > threshold, shape [n].
         v_reset: membrane after a reset to value, shape [n].
+        v_init: membrane before the first step of every sample, shape [n]; the current starts at 0.
         reset: kind and delay.
         current_format: width that provably holds the current without saturation; None before quantisation.
     """
@@ -119,6 +122,7 @@ class CubaLif:
     leak_mem: Leak
     threshold: Values
     v_reset: Values
+    v_init: Values
     reset: Reset
     current_format: Format | None = None
 
@@ -150,15 +154,17 @@ Neuron = Lif | CubaLif | FirstSpike
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LateBias:
-    """A bias behind a delay: the branch it belongs to is silent at first, its bias included.
+    """A bias in a part of the sample: behind a delay a branch is silent at first, its bias included.
 
     Args:
-        values: drive added in every step from ``onset`` on, shape [n]; integers as in ``Population.bias``.
-        onset: first step, 1 or more.
+        values: drive added in every step of the window, shape [n]; integers as in ``Population.bias``.
+        onset: first step, 0 or more.
+        until: first step without the bias again, above ``onset``; None lasts to the end of the sample.
     """
 
     values: Values
     onset: int
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,15 +175,19 @@ class Population:
         name: unique in the graph; the name of the NIR node.
         shape: neurons along each axis, channels first; rasters number them row by row (C order).
         neuron: dynamics with per-neuron constants.
-        bias: drive added in every step, shape [n]; raw integers count state LSBs and are whole weight LSBs.
+        bias: drive added in every step, shape [n]; raw integers count state LSBs.
+        fires_from, fires_until: steps (first, end) in which the neurons may spike; in others they integrate, but
+            neither spike nor reset. 0 and None for all steps.
         state_format: width and lsb of the membrane; None before quantisation.
-        late_biases: biases of delayed branches.
+        late_biases: biases of delayed branches, and those of a window.
     """
 
     name: str
     shape: tuple[int, ...]
     neuron: Neuron
     bias: Values
+    fires_from: int
+    fires_until: int | None
     state_format: Format | None = None
     late_biases: tuple[LateBias, ...] = ()
 
@@ -189,10 +199,18 @@ class Population:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """Where spikes (or, with direct coding, real values) enter."""
+    """Where spikes or, with direct coding, real values enter.
+
+    Args:
+        name: of the NIR node.
+        shape: lines along each axis, channels first.
+        format: each step carries a signed integer per line, ``raw * lsb`` in the model's units; None where lines
+            carry spikes, and for real values before quantisation.
+    """
 
     name: str
     shape: tuple[int, ...]
+    format: Format | None
 
     @property
     def size(self) -> int:
@@ -358,6 +376,11 @@ class HardwareGraph:
     def quantized(self) -> bool:
         """Whether every population has integer formats."""
         return all(p.state_format is not None for p in self.populations)
+
+
+def zeros(size: int) -> Values:
+    """Real zeros, shape [size], before quantisation."""
+    return Values(real=np.zeros(size))
 
 
 def frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:

@@ -3,7 +3,8 @@
 Every kernel walks [sample, step, neuron] and keeps membrane, current and last spike per neuron. The order is
 the project's: drive, current, membrane, spike, reset. ``kind`` is an index into ``RESET_CODES``. The state
 [sample, neuron] is taken and left behind, so that loops can advance one step at a time. Where a neuron spikes
-only once, "last spike" means any spike before.
+only once, "last spike" means any spike before. The drive begins at step ``first`` of the sample; before step
+``fires_from`` and from ``fires_until`` on nothing is compared with a threshold.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def resume_integers(
     v_reset: NDArray[np.int64],
     kind: int,
     delay: int,
+    first: int,
+    fires_from: int,
+    fires_until: int,
     low: int,
     high: int,
     v_of: NDArray[np.int64],
@@ -48,6 +52,7 @@ def resume_integers(
     for sample in range(samples):
         v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
+            ready = fires_from <= first + t < fires_until
             for k in range(n):
                 x = drive[sample, t, k]
                 if kind == 1 and delay == 1 and fired[k]:
@@ -61,7 +66,7 @@ def resume_integers(
                 v[k] = min(max(total, low), high)
                 if kind >= 3 and fired[k]:
                     v[k] = v_reset[k]
-                s = kind != 0 and v[k] > threshold[k] and not (kind == 4 and fired[k])
+                s = kind != 0 and ready and v[k] > threshold[k] and not (kind == 4 and fired[k])
                 if s and delay == 0:
                     if kind == 2:
                         v[k] -= threshold[k]
@@ -82,6 +87,9 @@ def resume_reals(
     v_reset: NDArray[np.float64],
     kind: int,
     delay: int,
+    first: int,
+    fires_from: int,
+    fires_until: int,
     v_of: NDArray[np.float64],
     i_of: NDArray[np.float64],
     fired_of: NDArray[np.uint8],
@@ -94,6 +102,7 @@ def resume_reals(
     for sample in range(samples):
         v, i, fired = v_of[sample], i_of[sample], fired_of[sample]
         for t in range(steps):
+            ready = fires_from <= first + t < fires_until
             for k in range(n):
                 x = drive[sample, t, k]
                 if kind == 1 and delay == 1 and fired[k]:
@@ -106,8 +115,8 @@ def resume_reals(
                     v[k] -= threshold[k]
                 if kind >= 3 and fired[k]:
                     v[k] = v_reset[k]
-                s = kind != 0 and v[k] > threshold[k] and not (kind == 4 and fired[k])
-                margin[sample, t, k] = abs(v[k] - threshold[k])
+                s = kind != 0 and ready and v[k] > threshold[k] and not (kind == 4 and fired[k])
+                margin[sample, t, k] = abs(v[k] - threshold[k]) if ready else np.inf
                 if s and delay == 0:
                     if kind == 2:
                         v[k] -= threshold[k]

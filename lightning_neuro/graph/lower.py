@@ -30,7 +30,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
 )
 from lightning_neuro.graph.linear_maps import MAX_WEIGHTS, Scaling, connect, dense, too_large
-from lightning_neuro.graph.metadata import Metadata
+from lightning_neuro.graph.metadata import SCHEDULE, Metadata
 from lightning_neuro.graph.signals import (
     MAX_VALUES,
     NODES,
@@ -162,9 +162,38 @@ def discretise_neurons(draft: Draft) -> Draft:
             why="a hardware graph is made of spiking or integrating populations",
             next_command="export a network with LIF, IF, LI or CubaLIF nodes",
         )
+    stepped = _with_initial_membranes(stepped, draft.metadata)
     source = draft.only(nir.Input)
     shapes[source] = _checked(source, port_shape(source, draft.nodes[source].input_type))
     return dataclasses.replace(draft, stepped=stepped, shapes=shapes)
+
+
+def _with_initial_membranes(stepped: Mapping[str, Stepped], metadata: Metadata) -> dict[str, Stepped]:
+    """Neurons with the membranes they start from, as shares of their thresholds.
+
+    Raises:
+        NirError: the metadata tell of neurons that the network does not have, or of a read-out's share.
+    """
+    told = {key: getattr(metadata, key) for key in SCHEDULE}
+    missing = [f"{key} of {name!r}" for key, table in told.items() for name in table if name not in stepped]
+    silent = [
+        f"v_init of the integrator {name!r}"
+        for name in metadata.v_init
+        if name in stepped and stepped[name].neuron.reset.kind is ResetKind.NONE
+    ]
+    if missing or silent:
+        raise NirError(
+            f"the metadata give {', '.join(missing or silent)}",
+            where="metadata of the network",
+            why="they describe neurons of the graph, and initial membranes as shares of thresholds",
+            next_command="export the network again (ExportNIR callback)",
+        )
+    return {name: _starting(x, metadata.v_init[name]) if name in metadata.v_init else x for name, x in stepped.items()}
+
+
+def _starting(stepped: Stepped, share: float) -> Stepped:
+    v_init = Values(real=stepped.neuron.threshold.real * share)
+    return dataclasses.replace(stepped, neuron=dataclasses.replace(stepped.neuron, v_init=v_init))
 
 
 def _checked(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -250,7 +279,7 @@ def _build(draft: Draft) -> HardwareGraph:
     names = _topological(draft, source, projections)
     metadata = draft.metadata
     return HardwareGraph(
-        input=Input(name=source, shape=draft.shapes[source]),
+        input=Input(name=source, shape=draft.shapes[source], format=None),
         populations=tuple(_population(draft, name) for name in names),
         projections=tuple(projection for name in names for projection in projections[name]),
         output=_output_population(draft),
@@ -297,17 +326,28 @@ def _population(draft: Draft, name: str) -> Population:
     onsets: dict[int, NDArray[np.float64]] = {0: np.zeros(stepped.gain.size)}
     for onset, values in signal.biases if signal is not None else ():
         onsets[onset] = onsets.get(onset, 0.0) + stepped.gain * values
-    bias = onsets.pop(0)
+    if (window := draft.metadata.bias_windows.get(name)) is not None:
+        total = np.sum(list(onsets.values()), axis=0)
+        bias, late_biases = np.zeros_like(total), _biases_in({window[0]: total}, window[1])
+    else:
+        bias = onsets.pop(0)
+        late_biases = _biases_in(onsets, None)
     return Population(
         name=name,
         shape=draft.shapes[name],
         neuron=stepped.neuron,
         bias=Values(real=bias),
-        late_biases=tuple(
-            LateBias(values=Values(real=values), onset=onset)
-            for onset, values in sorted(onsets.items())
-            if values.any()
-        ),
+        fires_from=draft.metadata.fires_from.get(name, 0),
+        fires_until=draft.metadata.fires_until.get(name),
+        late_biases=late_biases,
+    )
+
+
+def _biases_in(onsets: Mapping[int, NDArray[np.float64]], until: int | None) -> tuple[LateBias, ...]:
+    return tuple(
+        LateBias(values=Values(real=values), onset=onset, until=until)
+        for onset, values in sorted(onsets.items())
+        if values.any()
     )
 
 

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lightning_neuro.errors import NirError
 from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind, TimeBase
 
 SCHEMA = 1
 MAX_STEPS = 10_000_000  # per sample; more is a damaged number
+
+
+BiasWindow = tuple[int, int | None]
+SCHEDULE = ("v_init", "fires_from", "fires_until", "bias_windows")  # written only where a network has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,12 @@ class Metadata:
         formats: number formats as JSON (``StoredQuantization.to_json``); empty when not quantised.
         time: stepped, or continuous: first-spike neurons that follow NIR's equations to the letter.
         horizon_s: when a sample is over, in seconds; continuous time only.
+        v_init: membrane before the first step of every sample as a share of the threshold, by neuron node; 0 where
+            missing.
+        fires_from: first step in which a neuron node may spike; 0 where missing.
+        fires_until: first step in which it may not again; the end of the sample where missing.
+        bias_windows: steps (first, end) in which all biases of a neuron node act, whatever delays they are behind; end
+            None is the end of the sample; where missing they act in every step.
     """
 
     dt_s: float
@@ -44,6 +55,10 @@ class Metadata:
     formats: str = ""
     time: TimeBase = TimeBase.STEPPED
     horizon_s: float | None = None
+    v_init: Mapping[str, float] = field(default_factory=dict)
+    fires_from: Mapping[str, int] = field(default_factory=dict)
+    fires_until: Mapping[str, int] = field(default_factory=dict)
+    bias_windows: Mapping[str, BiasWindow] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, str | int | float]:
         """Flat strings and numbers, as HDF5 attributes and checkpoints keep them."""
@@ -62,6 +77,7 @@ class Metadata:
             "coding": json.dumps(dict(self.coding), sort_keys=True),
             "assumptions": json.dumps(list(self.assumptions)),
             "formats": self.formats,
+            **{key: json.dumps(dict(value), sort_keys=True) for key in SCHEDULE if (value := getattr(self, key))},
         }
 
     @staticmethod
@@ -97,6 +113,10 @@ class Metadata:
                 assumptions=tuple(json.loads(str(values["assumptions"]))),
                 tool=str(values["tool"]),
                 formats=str(values.get("formats", "")),
+                v_init={k: _finite(v) for k, v in _table(values, "v_init")},
+                fires_from={k: _step(v) for k, v in _table(values, "fires_from")},
+                fires_until={k: _step(v) for k, v in _table(values, "fires_until")},
+                bias_windows={k: _window(v) for k, v in _table(values, "bias_windows")},
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise NirError(
@@ -114,3 +134,26 @@ def _reset(text: str) -> Reset:
     if reset.delay not in (0, 1) or only not in (None, reset.delay):
         raise ValueError(f"reset {text}")
     return reset
+
+
+def _table(values: Mapping[str, object], key: str) -> Iterable[tuple[str, Any]]:
+    return json.loads(str(values.get(key, "{}"))).items()
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"initial membrane {value}")
+    return float(value)
+
+
+def _step(value: int) -> int:
+    if not (isinstance(value, int) and 0 <= value <= MAX_STEPS):
+        raise ValueError(f"step {value}")
+    return value
+
+
+def _window(value: tuple[int, int | None]) -> BiasWindow:
+    first, end = value
+    if end is not None and _step(end) <= first:
+        raise ValueError(f"bias from step {first} to {end}")
+    return _step(first), end

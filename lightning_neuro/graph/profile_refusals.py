@@ -41,6 +41,9 @@ def _population_reasons(graph: HardwareGraph, population: Population, profile: P
         f"{where} has a threshold that is not positive": spikes and bool((neuron.threshold.real <= 0).any()),
         f"{where} has constants that differ between neurons": profile.homogeneous
         and any((c != c[:1]).any() for c in constants),
+        f"{where} starts from another membrane than 0": bool(neuron.v_init.real.any()),
+        f"{where} spikes only in a part of the sample": population.fires_from > 0 or population.fires_until is not None,
+        f"{where} has a bias that ends": any(late.until is not None for late in population.late_biases),
         f"{where} has a bias": not profile.biases and bool(population.bias.real.any()),
         f"{where} has late biases outside one loop": _odd_late_bias(graph, population, profile),
         f"{where} is current-based with a bias": "spinnaker2" in profile.reader

@@ -22,6 +22,7 @@ from lightning_neuro.graph.hardware_graph import (
     CubaLif,
     FirstSpike,
     HardwareGraph,
+    Input,
     Leak,
     Lif,
     Population,
@@ -36,6 +37,8 @@ from lightning_neuro.graph.hardware_graph import (
 HEADROOM = 4.0
 # Ranges below this would saturate excitation before it is compared.
 LEAST_HEADROOM = 2.0
+# Range wanted over the largest membrane on calibration data.
+MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +163,8 @@ DEFAULT_SPEC = QuantizeSpec(weight_bits=6, state_bits=12, leak_bits=8)
 # bits 1 in 500. A leak that loses up to one LSB per step moves the membrane by up to 4**k / 2 LSBs (k: digits of the
 # leak's shift): membranes of 28 bits keep 9 digits below a weight's for that. Slow leaks need all of 16 digits.
 FIRST_SPIKE_SPEC = QuantizeSpec(weight_bits=10, state_bits=28, leak_bits=16)
+# Membranes without leak sum up whole samples, and behind an input of integers they hold its digits, too.
+RATE_SPEC = QuantizeSpec(weight_bits=8, state_bits=24, leak_bits=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +172,7 @@ class Formats:
     """Number formats of one population and of the weights into it.
 
     Args:
-        weight: of the weights.
+        weight: of what a spike drives: the weights', except behind an input of integers, whose LSB is divided out.
         state: of the membrane; None in continuous time, where membranes are real numbers.
         leak_bits: largest shift of a leak.
     """
@@ -178,11 +183,17 @@ class Formats:
 
 
 def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
-    """Widths that nobody named: ``stepped``, for networks whose neurons spike once at least ``FIRST_SPIKE_SPEC``."""
-    if graph.time is TimeBase.STEPPED:
+    """Widths that nobody named: ``stepped``, but no less than a first-spike or a converted network needs."""
+    if graph.time is TimeBase.STEPPED and not _counts(graph):
         return stepped
+    least = RATE_SPEC if graph.time is TimeBase.STEPPED else FIRST_SPIKE_SPEC
     names = [field.name for field in dataclasses.fields(QuantizeSpec)]
-    return QuantizeSpec(**{name: max(getattr(stepped, name), getattr(FIRST_SPIKE_SPEC, name)) for name in names})
+    return QuantizeSpec(**{name: max(getattr(stepped, name), getattr(least, name)) for name in names})
+
+
+def _counts(graph: HardwareGraph) -> bool:
+    """Whether all neurons integrate without leak: they count spikes, as those of a converted network do."""
+    return all(isinstance(p.neuron, Lif) and bool((p.neuron.leak_mem.beta == 1.0).all()) for p in graph.populations)
 
 
 def choose_formats(
@@ -205,7 +216,7 @@ def choose_formats(
     return {
         p.name: _formats(
             p,
-            graph.into(p.name),
+            _drives(graph, p.name),
             widths_of(widths, p.name),
             graph.steps,
             membrane_range.get(p.name),
@@ -213,6 +224,38 @@ def choose_formats(
         )
         for p in graph.populations
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Drive:
+    """Synapses and what one LSB of their source is worth: 1 for spikes."""
+
+    projection: Projection
+    unit: float
+    largest: float  # value of the source, in its unit's multiples of the model
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Weights per LSB of the source."""
+        return self.projection.connection.weight.real * self.unit
+
+
+def _drives(graph: HardwareGraph, name: str) -> list[_Drive]:
+    source = graph.input
+    unit, largest = (1.0, 1.0) if source.format is None else (source.format.lsb, -source.format.low * source.format.lsb)
+    return [
+        _Drive(
+            projection=p,
+            unit=unit if p.pre == source.name else 1.0,
+            largest=largest if p.pre == source.name else 1.0,
+        )
+        for p in graph.into(name)
+    ]
+
+
+def with_input_format(graph: HardwareGraph, format: Format | None) -> HardwareGraph:
+    """The graph with currents of a format at its input, or with spikes (None)."""
+    return dataclasses.replace(graph, input=dataclasses.replace(graph.input, format=format))
 
 
 def quantize(graph: HardwareGraph, formats: Mapping[str, Formats]) -> HardwareGraph:
@@ -228,9 +271,9 @@ def quantize(graph: HardwareGraph, formats: Mapping[str, Formats]) -> HardwareGr
     populations, projections = [], []
     for population in graph.populations:
         chosen = formats[population.name]
-        rounded = [_round_projection(p, chosen.weight) for p in graph.into(population.name)]
+        rounded = [_round_projection(drive, chosen.weight) for drive in _drives(graph, population.name)]
         projections += rounded
-        populations.append(_round_population(population, rounded, chosen))
+        populations.append(_round_population(population, rounded, chosen, graph.input))
     order = {p.name: k for k, p in enumerate(graph.projections)}
     projections.sort(key=lambda p: order[p.name])
     return dataclasses.replace(graph, populations=tuple(populations), projections=tuple(projections))
@@ -238,7 +281,7 @@ def quantize(graph: HardwareGraph, formats: Mapping[str, Formats]) -> HardwareGr
 
 def _formats(
     population: Population,
-    incoming: tuple[Projection, ...],
+    incoming: list[_Drive],
     spec: QuantizeSpec,
     steps: int | None,
     membrane_range: float | None,
@@ -250,7 +293,7 @@ def _formats(
     not hold ``LEAST_HEADROOM`` thresholds otherwise. The membrane LSB is ``weight_lsb / 2**g`` with the largest
     g that keeps ``HEADROOM`` thresholds (or the calibrated range of a read-out) inside ``state_bits``.
     """
-    weights = np.concatenate([p.connection.weight.real.ravel() for p in incoming] or [np.zeros(1)])
+    weights = np.concatenate([drive.weight.ravel() for drive in incoming] or [np.zeros(1)])
     if isinstance(population.neuron, FirstSpike):
         best = best_lsb(weights, spec.weight_bits) if weight_lsb is None else weight_lsb
         return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None, leak_bits=spec.leak_bits)
@@ -348,7 +391,7 @@ def _squared_error(weights: NDArray[np.float64], format: Format) -> float:
 
 
 def _needed_range(
-    population: Population, incoming: tuple[Projection, ...], steps: int | None, calibrated: float | None
+    population: Population, incoming: list[_Drive], steps: int | None, calibrated: float | None
 ) -> tuple[float, float]:
     """Membrane range to aim at and range that must fit, in model units."""
     neuron = population.neuron
@@ -356,11 +399,11 @@ def _needed_range(
     fixed_points = float(np.abs(neuron.v_reset.real).max(initial=0.0))
     if neuron.reset.kind is not ResetKind.NONE:
         threshold = max(float(np.abs(neuron.threshold.real).max(initial=0.0)), fixed_points)
-        return HEADROOM * threshold, LEAST_HEADROOM * threshold
+        return max(HEADROOM * threshold, MARGIN * (calibrated or 0.0)), LEAST_HEADROOM * threshold
     if calibrated is not None:
-        return 1.25 * calibrated, 1.25 * calibrated
+        return MARGIN * calibrated, MARGIN * calibrated
     per_step = sum(
-        (_drive_of_all(p, np.abs(p.connection.weight.real)) for p in incoming),
+        (_drive_of_all(d.projection, np.abs(d.projection.connection.weight.real)) * d.largest for d in incoming),
         np.sum([np.abs(b) for b in _biases(population)], axis=0),
     )
     gain = _integration_gain(neuron.leak_mem.beta, steps)
@@ -376,7 +419,9 @@ def _integration_gain(beta: NDArray[np.float64], steps: int | None) -> NDArray[n
     return np.minimum(1.0 / np.maximum(1.0 - beta, 1.0 / cap), cap)
 
 
-def _round_projection(projection: Projection, format: Format) -> Projection:
+def _round_projection(drive: _Drive, of_drive: Format) -> Projection:
+    """Weights whose products with an LSB of their source are whole LSBs of the drive."""
+    projection, format = drive.projection, Format(bits=of_drive.bits, lsb=of_drive.lsb / drive.unit)
     raw = to_raw(projection.connection.weight.real, format)
     rounded = Values(real=raw * format.lsb, raw=raw, format=format)
     return dataclasses.replace(projection, connection=with_weight(projection.connection, rounded))
@@ -392,16 +437,17 @@ def _biases(population: Population) -> list[NDArray[np.float64]]:
     return [population.bias.real, *(late.values.real for late in population.late_biases)]
 
 
-def _round_population(population: Population, incoming: list[Projection], formats: Formats) -> Population:
+def _round_population(
+    population: Population, incoming: list[Projection], formats: Formats, source: Input
+) -> Population:
     weight_format, state_format, leak_bits = formats.weight, formats.state, formats.leak_bits
     if isinstance(population.neuron, FirstSpike):
         return population  # only its weights are rounded
     assert state_format is not None
-    # A bias is a whole number of weight LSBs, so that hardware can store it as weights of an always-on input.
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
 
     def whole(values: Values) -> Values:
-        raw = round_half_even(values.real / weight_format.lsb) << guard
+        raw = round_half_even(values.real / state_format.lsb)
         return Values(real=raw * state_format.lsb, raw=raw, format=Format(bits=32, lsb=state_format.lsb))
 
     bias = whole(population.bias)
@@ -411,11 +457,12 @@ def _round_population(population: Population, incoming: list[Projection], format
         "leak_mem": _round_leak(neuron.leak_mem, leak_bits),
         "threshold": _round_constant(neuron.threshold, state_format),
         "v_reset": _round_constant(neuron.v_reset, state_format),
+        "v_init": _round_constant(neuron.v_init, state_format),
     }
     if isinstance(neuron, CubaLif):
         constants["leak_syn"] = _round_leak(neuron.leak_syn, leak_bits)
         raw_biases = [bias.integers(), *(x.values.integers() for x in late)]
-        bits = current_bits(incoming, raw_biases, guard, constants["leak_syn"])
+        bits = current_bits(incoming, raw_biases, guard, constants["leak_syn"], source)
         rounded: Lif | CubaLif = dataclasses.replace(
             neuron, **constants, current_format=Format(bits=bits, lsb=state_format.lsb)
         )
@@ -439,20 +486,24 @@ def _round_leak(leak: Leak, leak_bits: int) -> Leak:
     return Leak(beta=leak.beta, multiplier=frozen(multiplier, np.int64), shift=shift)
 
 
-def current_bits(incoming: list[Projection], biases: list[NDArray[np.int64]], guard: int, leak_syn: Leak) -> int:
+def current_bits(
+    incoming: list[Projection], biases: list[NDArray[np.int64]], guard: int, leak_syn: Leak, source: Input
+) -> int:
     """Width that holds every reachable synaptic current exactly.
 
     With drive at most X per step and leak floor(i L / 2**d), |i| never exceeds ``(X + 1) 2**d / L``: beyond it
-    a step loses at least as much as it gains. Without leak the current is unbounded, and a width is refused.
+    a step loses at least as much as it gains. Integers at the input count with the largest that their format holds,
+    of either sign. Without leak the current is unbounded, and a width is refused.
     """
     positive = np.sum([np.maximum(b, 0) for b in biases], axis=0).astype(np.float64)
     negative = np.sum([np.maximum(-b, 0) for b in biases], axis=0).astype(np.float64)
     for projection in incoming:
         raw = (projection.connection.weight.integers() << guard).astype(np.float64)
-        positive, negative = (
-            positive + _drive_of_all(projection, np.maximum(raw, 0)),
-            negative + _drive_of_all(projection, np.maximum(-raw, 0)),
-        )
+        up, down = (_drive_of_all(projection, np.maximum(part, 0)) for part in (raw, -raw))
+        if projection.pre == source.name and source.format is not None:
+            low, high = float(-source.format.low), float(source.format.high)
+            up, down = up * high + down * low, down * high + up * low
+        positive, negative = positive + up, negative + down
     multiplier, shift = leak_syn.integers()
     if (multiplier <= 0).any():
         raise ConfigError(

@@ -89,6 +89,7 @@ def _grown(population: Population, count: int, threshold: float) -> Population:
             leak_mem=Leak(beta=longer(neuron.leak_mem.beta, float(neuron.leak_mem.beta[0]))),
             threshold=Values(real=longer(neuron.threshold.real, threshold)),
             v_reset=Values(real=longer(neuron.v_reset.real, 0.0)),
+            v_init=Values(real=longer(neuron.v_init.real, 0.0)),
         ),
         bias=Values(real=longer(population.bias.real, 0.0)),
     )

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, Population
-from lightning_neuro.graph.quantize import Formats, QuantizeSpec, Widths, quantize, widths_of
+from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, LateBias, Population
+from lightning_neuro.graph.quantize import Formats, QuantizeSpec, Widths, quantize, widths_of, with_input_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +24,7 @@ class StoredQuantization:
     Args:
         widths: that were asked for.
         formats: of every population, by name.
+        input: of currents at the input; None where its lines carry spikes.
         weights: raw integer weights by projection name, [post, pre]; empty where only formats are kept (NIR).
         constants: float64 constants of every population by name and kind (``neuron_constants``), for programs that
             run the integers without lowering the network themselves; empty where only formats are kept.
@@ -31,6 +32,7 @@ class StoredQuantization:
 
     widths: Widths
     formats: Mapping[str, Formats]
+    input: Format | None
     weights: Mapping[str, NDArray[np.int64]]
     constants: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
@@ -39,7 +41,9 @@ class StoredQuantization:
         """Take the integers from a quantised graph."""
         weights = {p.name: p.connection.weight.integers() for p in graph.projections}
         constants = {p.name: neuron_constants(p) for p in graph.populations}
-        return StoredQuantization(widths=widths, formats=formats, weights=weights, constants=constants)
+        return StoredQuantization(
+            widths=widths, formats=formats, input=graph.input.format, weights=weights, constants=constants
+        )
 
     def apply(self, graph: HardwareGraph) -> HardwareGraph:
         """Quantise a float graph with the stored formats.
@@ -47,7 +51,7 @@ class StoredQuantization:
         Raises:
             ValueError: the stored integers are not what the float weights round to.
         """
-        quantized = quantize(graph, self.formats)
+        quantized = quantize(with_input_format(graph, self.input), self.formats)
         for projection in quantized.projections:
             stored = self.weights[projection.name] if self.weights else projection.connection.weight.integers()
             if not np.array_equal(projection.connection.weight.integers(), stored):
@@ -61,6 +65,7 @@ class StoredQuantization:
             "lsb": {
                 name: [f.weight.lsb, *([] if f.state is None else [f.state.lsb])] for name, f in self.formats.items()
             },
+            **({} if self.input is None else {"input": [self.input.bits, self.input.lsb]}),
             "weights": {name: torch.from_numpy(raw.astype(_narrowest(raw))) for name, raw in self.weights.items()},
             "constants": {
                 name: {key: torch.from_numpy(np.array(values)) for key, values in table.items()}
@@ -83,12 +88,19 @@ class StoredQuantization:
         """Rebuild what ``to_plain`` wrote."""
         widths = _widths_from(values)
         formats = {name: _formats_from(widths_of(widths, name), lsb) for name, lsb in values["lsb"].items()}
+        bits, lsb = values.get("input", (0, 0.0))  # not in files of earlier versions
         weights = {name: raw.numpy().astype(np.int64) for name, raw in values["weights"].items()}
         constants = {
             name: {key: tensor.numpy() for key, tensor in table.items()}
             for name, table in values.get("constants", {}).items()  # not in files of earlier versions
         }
-        return StoredQuantization(widths=widths, formats=formats, weights=weights, constants=constants)
+        return StoredQuantization(
+            widths=widths,
+            formats=formats,
+            input=Format(bits=int(bits), lsb=float(lsb)) if bits else None,
+            weights=weights,
+            constants=constants,
+        )
 
 
 def _plain_widths(widths: Widths) -> dict[str, Any]:
@@ -119,6 +131,10 @@ def _narrowest(raw: NDArray[np.int64]) -> type[np.signedinteger[Any]]:
     return np.int8 if np.abs(raw).max(initial=0) < 128 else np.int32
 
 
+def _late_key(late: LateBias) -> str:
+    return f"bias_from_{late.onset}" + ("" if late.until is None else f"_until_{late.until}")
+
+
 def neuron_constants(population: Population) -> dict[str, NDArray[np.float64]]:
     """Constants of a population per neuron: decays, threshold, reset potential, and its biases by their first step."""
     neuron = population.neuron
@@ -128,7 +144,8 @@ def neuron_constants(population: Population) -> dict[str, NDArray[np.float64]]:
         "decay_mem": neuron.leak_mem.beta,
         "threshold": neuron.threshold.real,
         "v_reset": neuron.v_reset.real,
+        "v_init": neuron.v_init.real,
         "bias": population.bias.real,
-        **{f"bias_from_{late.onset}": late.values.real for late in population.late_biases},
+        **{_late_key(late): late.values.real for late in population.late_biases},
     }
     return {**found, "decay_syn": neuron.leak_syn.beta} if isinstance(neuron, CubaLif) else found

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lightning_neuro.errors import NirError
 from lightning_neuro.graph.blocks import strong_components
 from lightning_neuro.graph.discretise import NIR_RESETS, discretise
 from lightning_neuro.graph.flatten import closing_edges, flatten
-from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, ResetKind, Window
+from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, ResetKind, Window
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.signals import NODES, Path, Signal, delay_steps
@@ -36,13 +37,14 @@ class NirNetwork(nn.Module):
         surrogate: derivative of the spike function.
 
     Raises:
-        NirError: the graph cannot be lowered.
+        NirError: the graph cannot be lowered, or is a converted network whose neurons follow a schedule.
     """
 
     def __init__(self, graph: nir.NIRGraph, metadata: Metadata, surrogate: Surrogate) -> None:
         super().__init__()
         self.graph, self.metadata = flatten(graph), metadata
         self.lowered: HardwareGraph = lower(self.graph, metadata)  # refuses what cannot run
+        _refuse_schedules(self.lowered)
         self.surrogate = surrogate
         self.before: dict[str, list[str]] = {}
         for pre, post in self.graph.edges:
@@ -227,6 +229,23 @@ class _Delay(nn.Module):
                 mask = torch.tensor(self.steps == delay, device=total.device)  # one mask of size 1 holds for all
                 total = total + stored[-delay - newest].flatten(1) * mask
         return total.reshape(stored[0].shape)
+
+
+def _refuse_schedules(graph: HardwareGraph) -> None:
+    scheduled = [
+        p.name
+        for p in graph.populations
+        if isinstance(p.neuron, Lif | CubaLif)
+        and (p.neuron.v_init.real.any() or p.fires_from or p.fires_until or any(x.until for x in p.late_biases))
+    ]
+    if scheduled:
+        raise NirError(
+            f"initial membranes, late first spikes or biases that end in {', '.join(scheduled)}",
+            where="metadata of the network",
+            why="this is a network that was converted from an ANN; training starts from membranes at 0 and lets "
+            "neurons spike at any time",
+            next_command="train the ANN and convert it again: python train.py model=rate",
+        )
 
 
 class _Neurons(nn.Module):

@@ -21,6 +21,7 @@ from lightning_neuro.neurons import recurrence
 from lightning_neuro.neurons.recurrence import Reset, Trace
 
 _NO_LEAK = np.zeros(1, np.int64)
+_NEVER = np.iinfo(np.int64).max  # step in which neurons stop to spike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class IntegerMembranes:
         raw_threshold = to_raw(theta, state)
         resume_integers(
             np.ascontiguousarray(x), current_based, *slow, *decays, raw_threshold, np.zeros(n, np.int64),
-            RESET_CODES[ResetKind(reset)], reset_delay, state.low, state.high, v, i,
+            RESET_CODES[ResetKind(reset)], reset_delay, 0, 0, _NEVER, state.low, state.high, v, i,
             np.zeros((samples, n), np.uint8), spikes, membrane,
         )  # fmt: skip
         before = membrane if reset_delay else _before_reset(membrane, x, decays, slow, current_based, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -281,3 +282,11 @@ def finish(figure: Figure, title: str, caption: str) -> Plot:
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})  # the same picture is the same bytes
     return Plot(title=title, png=out.getvalue(), caption=caption)
+
+
+def titled(figure: Figure, title: str, caption: str) -> Plot:
+    """Finish a picture that lies in a folder, not in a report: title and caption are written into it too."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, weight="bold")
+    lines = "\n".join(wrap(caption, int(15 * figure.get_figwidth())))
+    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=INK)
+    return finish(figure, title, caption)

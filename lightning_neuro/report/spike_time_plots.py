@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.report.model import Plot
-from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, make_figure
-from lightning_neuro.report.plots import finish as _plain_finish
+from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, make_figure, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 CLASS_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
@@ -53,7 +50,7 @@ def class_map(predicted: Array, points: Array, labels: Array, answers: Array, na
     axes.set(xlabel="input x", ylabel="input y", xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(names) + 1, frameon=False)
     caption = f"Background: first class to spike. Dots: {right.sum()} of {len(labels)} test samples are right."
-    return _finish(figure, "Answers in the plane of the inputs", caption)
+    return titled(figure, "Answers in the plane of the inputs", caption)
 
 
 def time_maps(maps: Mapping[str, Array], title: str) -> Plot:
@@ -88,7 +85,7 @@ def time_maps(maps: Mapping[str, Array], title: str) -> Plot:
     bar = figure.colorbar(image, ax=list(panels), shrink=0.8)  # type: ignore[arg-type]
     bar.set_label(TIME, color=INK, fontsize=9)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    return _finish(figure, title, "Spike time over the plane of the inputs, dark = late, grey = no spike.")
+    return titled(figure, title, "Spike time over the plane of the inputs, dark = late, grey = no spike.")
 
 
 def confusion_matrix(labels: Array, answers: Array, names: Sequence[str]) -> Plot:
@@ -118,7 +115,7 @@ def confusion_matrix(labels: Array, answers: Array, names: Sequence[str]) -> Plo
     axes.set(xlabel="answer", ylabel="right class")
     axes.grid(visible=False)
     right = int((labels == answers).sum())
-    return _finish(figure, "Confusion", f"{right:,} of {len(labels):,} right ({100 * right / len(labels):.2f} %).")
+    return titled(figure, "Confusion", f"{right:,} of {len(labels):,} right ({100 * right / len(labels):.2f} %).")
 
 
 def time_histograms(layers: Mapping[str, Array], outputs: Array, labels: Array) -> Plot:
@@ -141,7 +138,7 @@ def time_histograms(layers: Mapping[str, Array], outputs: Array, labels: Array) 
     _histogram(panels[-1], outputs[own], edges, ACCENT, "right class")
     panels[-1].set_title(f"output: {outputs.shape[1]} neurons", loc="left", fontsize=9)
     panels[-1].set_xlabel(TIME)
-    return _finish(figure, "Spike times", "Distribution over all test samples; the legend tells how many are silent.")
+    return titled(figure, "Spike times", "Distribution over all test samples; the legend tells how many are silent.")
 
 
 def _histogram(axes: Axes, times: Array, edges: Array, colour: str, label: str) -> None:
@@ -168,7 +165,7 @@ def weight_histograms(weights: Mapping[str, Array]) -> Plot:
         low, middle, high = np.percentile(flat, [0, 50, 100])
         axes.set_title(f"{name}: {flat.size:,}, {low:.3g} to {high:.3g}, median {middle:.3g}", loc="left", fontsize=9)
         axes.set_ylabel("count")
-    return _finish(figure, "Weights and delays", "What was learned, layer by layer.")
+    return titled(figure, "Weights and delays", "What was learned, layer by layer.")
 
 
 def hidden_times(layers: Mapping[str, Array]) -> Plot:
@@ -194,7 +191,7 @@ def hidden_times(layers: Mapping[str, Array]) -> Plot:
         bar = figure.colorbar(shade, ax=axes)
         bar.set_label("samples with a spike (%)", color=INK, fontsize=8)
     caption = "Dot: median over the samples in which the neuron spikes; line: 10 to 90 % of them."
-    return _finish(figure, "Hidden spike times", caption)
+    return titled(figure, "Hidden spike times", caption)
 
 
 def sorted_outputs(outputs: Array, labels: Array, names: Sequence[str]) -> Plot:
@@ -230,7 +227,7 @@ def sorted_outputs(outputs: Array, labels: Array, names: Sequence[str]) -> Plot:
     caption = (
         "Samples sorted by the time of the right neuron; right where blue is below red; upper edge: silent."
     )
-    return _finish(figure, "Output spike times, sorted", caption)
+    return titled(figure, "Output spike times, sorted", caption)
 
 
 def trajectories(parameters: Mapping[str, Array]) -> Plot:
@@ -246,15 +243,7 @@ def trajectories(parameters: Mapping[str, Array]) -> Plot:
             axes.plot(line, color=_colour(number % 6), linewidth=0.8, alpha=0.8)
         axes.set_title(name, loc="left", fontsize=9)
     panels[-1].set_xlabel("epoch")
-    return _finish(figure, "Parameters during training", "Some parameters of each layer, evenly chosen.")
-
-
-def _finish(figure: Figure, title: str, caption: str) -> Plot:
-    """Write title and caption into the picture too: it lies in a folder, not in a report."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, weight="bold")
-    lines = "\n".join(wrap(caption, int(15 * figure.get_figwidth())))
-    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=INK)
-    return _plain_finish(figure, title, caption)
+    return titled(figure, "Parameters during training", "Some parameters of each layer, evenly chosen.")
 
 
 def _colour(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,14 @@ class TestVectors:
     """Input spikes and what the golden model makes of them.
 
     Args:
-        spikes: [samples, steps, n_in], 0/1.
+        spikes: [samples, steps, n_in]: 0/1, or integers of the input's format.
         expected: golden recording with every raster and membrane.
         labels: [samples] class numbers, -1 where unknown.
     """
 
     __test__ = False  # not a pytest class
 
-    spikes: NDArray[np.uint8]
+    spikes: NDArray[Any]
     expected: Recording
     labels: NDArray[np.int64]
 

@@ -20,6 +20,7 @@ from lightning_neuro.graph.hardware_graph import (
     ResetKind,
     TimeBase,
     Values,
+    zeros,
 )
 from lightning_neuro.graph.quantize import QuantizeSpec
 
@@ -37,11 +38,12 @@ def real_population(
     constants = {
         "leak_mem": Leak(beta=np.full(size, beta)),
         "threshold": Values(real=np.full(size, threshold)),
-        "v_reset": Values(real=np.zeros(size)),
+        "v_reset": zeros(size),
+        "v_init": zeros(size),
         "reset": Reset(kind=kind, delay=delay),
     }
     neuron = Lif(**constants) if alpha is None else CubaLif(leak_syn=Leak(beta=np.full(size, alpha)), **constants)
-    return Population(name=name, shape=(size,), neuron=neuron, bias=Values(real=np.zeros(size)))
+    return Population(name=name, shape=(size,), neuron=neuron, bias=zeros(size), fires_from=0, fires_until=None)
 
 
 def chain(
@@ -58,7 +60,7 @@ def chain(
     rng = np.random.default_rng(seed)
     names = ["input", *(f"layer{k}" for k in range(1, len(sizes)))]
     return HardwareGraph(
-        input=Input(name="input", shape=(sizes[0],)),
+        input=Input(name="input", shape=(sizes[0],), format=None),
         populations=tuple(
             real_population(n, s, beta=beta, alpha=alpha, kind=kind, delay=delay)
             for n, s in zip(names[1:], sizes[1:], strict=True)
@@ -94,7 +96,7 @@ def identity_graph(population: Population, fmt: Format | None) -> HardwareGraph:
     raw = np.eye(population.size, dtype=np.int64)
     weight = Values(real=raw * lsb, raw=raw, format=Format(bits=2, lsb=lsb))
     return HardwareGraph(
-        input=Input(name="input", shape=(population.size,)),
+        input=Input(name="input", shape=(population.size,), format=None),
         populations=(population,),
         projections=(Projection(pre="input", post=population.name, connection=Dense(weight=weight), delay=0),),
         output=population.name,

@@ -49,11 +49,12 @@ def simulate(graph: HardwareGraph, raster: np.ndarray, *, raw: bool) -> tuple[di
     for p in graph.populations:
         spikes[p.name] = np.zeros((steps, p.size), np.int64)
         membranes[p.name] = []
-        state[p.name] = [[0, 0, False] for _ in range(p.size)]
+        starts = (p.neuron.v_init.integers() if raw else p.neuron.v_init.real).tolist()
+        state[p.name] = [[start, 0, False] for start in starts]
     for t in range(steps):
         for p in graph.populations:
             drive = _drive(graph, p, spikes, matrices, t, raw)
-            row = [_one(p, k, drive[k], state[p.name][k], raw) for k in range(p.size)]
+            row = [_one(p, k, drive[k], state[p.name][k], raw, t) for k in range(p.size)]
             spikes[p.name][t] = [s for s, _ in row]
             membranes[p.name].append([v for _, v in row])
     return spikes, membranes
@@ -63,18 +64,20 @@ def _drive(graph: HardwareGraph, p: Any, spikes: dict, matrices: dict, t: int, r
     pick = (lambda v: v.integers()) if raw else (lambda v: v.real)
     total = pick(p.bias).astype(object)
     for late in p.late_biases:
-        if t >= late.onset:
+        if t >= late.onset and (late.until is None or t < late.until):
             total = total + pick(late.values).astype(object)
     for projection in graph.into(p.name):
         if t >= projection.delay:
             weight = projection.connection.weight.format
-            factor = round(weight.lsb / p.state_format.lsb) if raw else 1
+            form = graph.input.format if projection.pre == graph.input.name else None
+            unit = 1.0 if form is None else form.lsb
+            factor = round(weight.lsb * unit / p.state_format.lsb) if raw else 1
             now = spikes[projection.pre][t - projection.delay].astype(object)
             total = total + factor * (matrices[projection.name].astype(object) @ now)
     return list(total)
 
 
-def _one(p: Any, k: int, x: Any, state: list[Any], raw: bool) -> tuple[int, Any]:
+def _one(p: Any, k: int, x: Any, state: list[Any], raw: bool, t: int) -> tuple[int, Any]:
     n, (v, i, fired) = p.neuron, state
 
     def constant(decay: Any) -> Any:
@@ -96,7 +99,8 @@ def _one(p: Any, k: int, x: Any, state: list[Any], raw: bool) -> tuple[int, Any]
         v = min(max(v, p.state_format.low), p.state_format.high)
     if fired and kind == "clamp":
         v = v_reset
-    fired = kind != "none" and v > theta
+    ready = t >= p.fires_from and (p.fires_until is None or t < p.fires_until)
+    fired = kind != "none" and ready and v > theta
     if fired and delay == 0:
         v = v_reset if kind == "zero" else v - theta
     state[:] = [v, i, fired]

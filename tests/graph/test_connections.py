@@ -119,7 +119,7 @@ def convolutional(kind: ResetKind = ResetKind.SUBTRACT, alpha: float | None = No
     out: Population = real_population("out", 4, **options)
     return dataclasses.replace(
         chain([128, 4]),
-        input=Input(name="input", shape=(2, 8, 8)),
+        input=Input(name="input", shape=(2, 8, 8), format=None),
         populations=(conv, out),
         projections=(
             Projection(pre="input", post="conv", connection=first, delay=0),

@@ -59,7 +59,7 @@ def test_integer_kernel_repeats_the_shared_vectors(vector: dict) -> None:
     resume_integers(
         drive, case["current_based"], one(case["syn"][0]), case["syn"][1], one(case["mem"][0]), case["mem"][1],
         one(case["threshold"]), one(case["v_reset"]), RESET_CODES[ResetKind(case["kind"])], case["delay"],
-        case["low"], case["high"], *rest(np.int64), fired, membrane,
+        0, 0, 99, case["low"], case["high"], *rest(np.int64), fired, membrane,
     )  # fmt: skip
     assert fired.ravel().tolist() == vector["spikes"]
     assert membrane.ravel().tolist() == vector["membrane"]
@@ -76,7 +76,7 @@ def test_real_kernel_equals_plain_python(kind: str, delay: int, current_based: b
     one = lambda value: np.array([value], np.float64)  # noqa: E731
     resume_reals(
         drive[None, :, None], current_based, one(0.8), one(0.9), one(1.0), one(0.1), RESET_CODES[ResetKind(kind)],
-        delay, *rest(np.float64), fired, membrane, margin,
+        delay, 0, 0, 99, *rest(np.float64), fired, membrane, margin,
     )  # fmt: skip
     assert fired.ravel().tolist() == expected_spikes
     np.testing.assert_allclose(membrane.ravel(), expected, rtol=0, atol=1e-12)
@@ -150,7 +150,7 @@ def test_current_based_neurons_never_overflow_their_stated_width() -> None:
     neuron = graph.populations[0].neuron
     assert isinstance(neuron, CubaLif) and neuron.current_format is not None
     weight = graph.projections[0].connection.weight.integers()
-    shift = golden.weight_shift(graph.projections[0], graph.populations[0])
+    shift = golden.weight_shift(graph.projections[0], graph.populations[0], graph.input)
     multiplier, d = neuron.leak_syn.integers()
     for sign in (1, -1):
         best = ((sign * weight > 0) * weight).sum(axis=1) << shift

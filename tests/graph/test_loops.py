@@ -32,7 +32,7 @@ def with_projections(graph: HardwareGraph, *more: Projection) -> HardwareGraph:
 
 def with_late_bias(graph: HardwareGraph, onset: int, value: float) -> HardwareGraph:
     first, *others = graph.populations
-    late = LateBias(values=Values(real=np.full(first.size, value)), onset=onset)
+    late = LateBias(values=Values(real=np.full(first.size, value)), onset=onset, until=None)
     return dataclasses.replace(graph, populations=(dataclasses.replace(first, late_biases=(late,)), *others))
 
 

@@ -56,7 +56,7 @@ def recurrent() -> HardwareGraph:
     graph = varied(chain([12, 9, 5]), bias=0.1)
     loop = Dense(weight=Values(real=RNG.normal(-0.1, 0.3, (9, 9))))
     first, *others = graph.populations
-    late = (LateBias(values=Values(real=np.full(9, 0.1)), onset=1),)
+    late = (LateBias(values=Values(real=np.full(9, 0.1)), onset=1, until=None),)
     return dataclasses.replace(
         graph,
         populations=(dataclasses.replace(first, late_biases=late), *others),
@@ -73,7 +73,7 @@ def convolutional(kind: ResetKind = ResetKind.ZERO, beta: float = 0.875) -> Hard
     conv = dataclasses.replace(conv, bias=Values(real=np.repeat([0.05, -0.05, 0.1], 16)))
     return dataclasses.replace(
         chain([128, 6]),
-        input=Input(name="input", shape=(2, 8, 8)),
+        input=Input(name="input", shape=(2, 8, 8), format=None),
         populations=(conv, real_population("out", 6, **common)),
         projections=(
             Projection(pre="input", post="conv", connection=first, delay=0),

@@ -8,7 +8,7 @@ import pytest
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.calibrate import quantize_network, readout_ranges
+from lightning_neuro.graph.calibrate import membrane_ranges, quantize_network
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind, Values
 from lightning_neuro.graph.quantize import QuantizeSpec, best_lsb
 from lightning_neuro.graph.stored import StoredQuantization
@@ -56,21 +56,22 @@ def test_silent_weights_get_some_scale() -> None:
     assert best_lsb(np.zeros(5), 6) == 1.0
 
 
-def test_bias_is_whole_weight_lsbs() -> None:
+def test_a_bias_has_the_membranes_resolution() -> None:
     graph = chain([10, 8])
     population = dataclasses.replace(graph.populations[0], bias=Values(real=np.linspace(-0.4, 0.4, 8)))
     quantized, stored = quantize_network(dataclasses.replace(graph, populations=(population,)), spec(), None)
-    step = round(stored.formats["layer1"].weight.lsb / stored.formats["layer1"].state.lsb)
+    state = stored.formats["layer1"].state
     bias = quantized.populations[0].bias
-    assert step > 1 and (bias.integers() % step == 0).all()
-    np.testing.assert_allclose(bias.real, population.bias.real, atol=stored.formats["layer1"].weight.lsb / 2 + 1e-12)
+    assert state is not None and state.lsb < stored.formats["layer1"].weight.lsb
+    np.testing.assert_allclose(bias.real, population.bias.real, atol=state.lsb / 2 + 1e-12)
+    assert (bias.integers() * state.lsb == bias.real).all()
 
 
 def test_calibration_narrows_a_readout_that_worst_cases_would_coarsen() -> None:
     graph = chain([40, 10], kind=ResetKind.NONE, readout=ReadoutKind.MEMBRANE_MAX)
     calibration = labelled(spikes(30, 16, 40, rate=0.05))
     lsb = lambda c: quantize_network(graph, spec(), c)[1].formats["layer1"].state.lsb  # noqa: E731
-    assert readout_ranges(graph, calibration)["layer1"] > 0
+    assert membrane_ranges(graph, calibration)["layer1"] > 0
     assert lsb(calibration) <= lsb(None) / 2
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
 
 from lightning_neuro.graph.hardware_graph import HardwareGraph, Leak
 from lightning_neuro.targets.base import TestVectors
@@ -83,6 +85,10 @@ def write_readme(
         emits=layers[-1].emits_membranes,
         currents=any(layer.current_bits for layer in layers),
         readout=graph.readout.value,
+        spreads=[layer for layer in layers if layer.spread is not None],
+        gated=[x for x in layers if x.fires_from or any(b.onset or b.end for b in x.biases)],
+        input_numbering=describe_order(layers[0].input_order),
+        output_numbering=describe_order(layers[-1].order),
         numbers=number_rows(resources),
         part=part,
         clock_mhz=f"{clock_mhz:g}",
@@ -104,6 +110,15 @@ def number_rows(resources: Mapping[str, object]) -> list[tuple[str, str]]:
         else:
             rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows
+
+
+def describe_order(order: NDArray[np.int64]) -> str:
+    """How the hardware numbers lines where the network does it otherwise.
+
+    >>> describe_order(np.array([0, 2, 1, 3]))
+    ', place by place, the channels of a place together'
+    """
+    return "" if (np.diff(order) == 1).all() else ", place by place, the channels of a place together"
 
 
 def describe_leak(leak: Leak) -> str:

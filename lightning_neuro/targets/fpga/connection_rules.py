@@ -1,11 +1,12 @@
-"""Which connections the VHDL can take: a chain of dense layers, each of which may feed itself one step later."""
+"""Which connections the VHDL can take: a chain of layers, dense ones of which may feed themselves one step later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from lightning_neuro.errors import Violation
-from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, Projection
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Projection
+from lightning_neuro.targets.fpga.geometry import image_shape, is_spread, output_shape, windows
 
 
 def chain(graph: HardwareGraph) -> Iterator[Violation]:
@@ -84,28 +85,50 @@ def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Vio
     )
 
 
-def late_bias_onset(graph: HardwareGraph) -> Iterator[Violation]:
-    """A bias behind a delay starts one step late or not at all."""
+def recurrent_is_dense(graph: HardwareGraph) -> Iterator[Violation]:
+    """A layer that feeds itself is dense in both its projections."""
     for population in graph.populations:
-        for late in population.late_biases:
-            if late.onset != 1:
+        incoming = graph.into(population.name)
+        if not any(p.pre == population.name for p in incoming):
+            continue
+        for projection in incoming:
+            if is_spread(projection.connection):
                 yield Violation(
-                    where=population.name,
-                    what="late bias",
-                    needed=f"from step {late.onset} on",
-                    available="from step 0 or 1 on",
-                    remedy="use a delay of one step, or no bias behind it   (train again)",
+                    where=projection.name,
+                    what="connection",
+                    needed=f"{type(projection.connection).__name__} into a recurrent layer",
+                    available="Dense",
+                    remedy="use a fully connected layer where spikes feed back   (train again)",
                 )
 
 
-def dense(graph: HardwareGraph) -> Iterator[Violation]:
-    """All-to-all projections only."""
-    for projection in graph.projections:
-        if not isinstance(projection.connection, Dense):
-            yield Violation(
-                where=projection.name,
-                what="connection",
-                needed=type(projection.connection).__name__,
-                available="Dense",
-                remedy="use fully connected layers   (train again)",
-            )
+def image_shapes(graph: HardwareGraph) -> Iterator[Violation]:
+    """What a convolution or pooling takes is the image that the layer before makes."""
+    made: dict[str, tuple[int, ...] | None] = {graph.input.name: None}
+    for population in graph.populations:
+        for projection in graph.into(population.name):
+            connection, shape = projection.connection, made.get(projection.pre)
+            if is_spread(connection):
+                yield from _window_axes(projection)
+                wanted = windows(connection)[0].input_shape
+                if shape is not None and image_shape(shape) != image_shape(wanted):
+                    yield Violation(
+                        where=projection.name,
+                        what="image",
+                        needed=" x ".join(map(str, wanted)),
+                        available=f"{' x '.join(map(str, shape))}, as {projection.pre} makes it",
+                        remedy="take a convolution's output as it is, or flatten it into a fully connected layer   (train again)",
+                    )
+            made[population.name] = output_shape(connection)
+
+
+def _window_axes(projection: Projection) -> Iterator[Violation]:
+    axes = len(windows(projection.connection)[0].kernel)
+    if axes > 2:
+        yield Violation(
+            where=projection.name,
+            what="convolution",
+            needed=f"{axes} axes",
+            available="1 or 2",
+            remedy="use Conv1d or Conv2d   (train again)",
+        )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from lightning_neuro.errors import Violation
+from lightning_neuro.graph.connections import fan_in, input_size
 from lightning_neuro.graph.hardware_graph import (
+    Convolution,
     CubaLif,
     HardwareGraph,
     Lif,
@@ -13,19 +16,14 @@ from lightning_neuro.graph.hardware_graph import (
     ReadoutKind,
     ResetKind,
 )
-from lightning_neuro.targets.fpga.connection_rules import chain, dense, late_bias_onset
+from lightning_neuro.targets.fpga.connection_rules import chain, image_shapes, recurrent_is_dense
+from lightning_neuro.targets.fpga.geometry import is_spread, lane_channels, last_of, spread
 from lightning_neuro.targets.fpga.lanes import HIDDEN_ACTIVITY, INPUT_ACTIVITY, Lanes, LayerSize, resolve_lanes
-from lightning_neuro.targets.fpga.plan import (
-    bias_row_count,
-    late_bias,
-    plan_network,
-    synapses,
-)
+from lightning_neuro.targets.fpga.plan import biases_of, plan_network, synapses
 from lightning_neuro.targets.rules import (
     MEMBRANE_READOUTS,
     NEURON_KINDS,
     RESET_DELAYS,
-    binary_input,
     neuron_kind,
     stepped_time,
 )
@@ -33,10 +31,12 @@ from lightning_neuro.targets.rules import (
 WEIGHT_BITS = range(2, 17)
 STATE_BITS = range(4, 33)  # testbench and constants are 32-bit integers
 SUM_BITS_MAX = 48  # one carry chain of 12 CARRY4; beyond it the clock suffers
-NEURONS_MAX = 4096  # spikes of a layer leave one by one: 4096 cycles per step at worst
+VALUE_BITS = range(2, 17)  # of the numbers that input events carry: one DSP block per lane
+NEURONS_MAX = 16384  # spikes of a layer leave one by one: so many cycles per step at worst
 FAN_IN_MAX = 65536  # 16-bit addresses
 LAYERS_MAX = 16  # each adds its latency; deeper networks were not tried
-BIAS_ROWS_MAX = 64  # each row costs one cycle per group and step
+BIASES_MAX = 16  # windows of steps; each costs one cycle per group and step
+CONSTANT_MAX = 2**31 - 1  # constants are 32-bit integers
 MEMORY_BITS_MAX = 36 * 1024 * 1880  # block RAM of an XC7VX1140T, the 7-series device that has most
 LANES_MAX = 1024  # control signals reach every lane in one cycle
 
@@ -63,15 +63,27 @@ def check_graph(graph: HardwareGraph, lanes: Lanes) -> tuple[Violation, ...]:
 
 def layer_sizes(graph: HardwareGraph) -> tuple[LayerSize, ...]:
     """Inputs and neurons of every layer of a chain."""
-    before = (graph.input.size, *(p.size for p in graph.populations))
     return tuple(
-        LayerSize(
-            inputs=inputs,
-            neurons=p.size,
-            activity=HIDDEN_ACTIVITY if k else INPUT_ACTIVITY,
-            recurrent=any(projection.pre == p.name for projection in graph.into(p.name)),
-        )
-        for k, (inputs, p) in enumerate(zip(before, graph.populations, strict=False))
+        _layer_size(graph, p, HIDDEN_ACTIVITY if k else INPUT_ACTIVITY) for k, p in enumerate(graph.populations)
+    )
+
+
+def _layer_size(graph: HardwareGraph, population: Population, activity: float) -> LayerSize:
+    into = synapses(graph, population)
+    connection = into.forward.connection
+    size = LayerSize(
+        inputs=input_size(connection),
+        neurons=population.size,
+        activity=1.0 if into.forward.pre == graph.input.name and graph.input.format is not None else activity,
+        recurrent=into.own is not None,
+    )
+    if not is_spread(connection):
+        return size
+    return dataclasses.replace(
+        size,
+        channels=lane_channels(connection),
+        taps=spread(connection, 1).mean_taps,
+        divides=isinstance(last_of(connection), Convolution),
     )
 
 
@@ -100,6 +112,27 @@ def quantised(graph: HardwareGraph) -> Iterator[Violation]:
             needed="real",
             available="integers",
             remedy="quantize.weight_bits=6 quantize.state_bits=12",
+        )
+
+
+def input_numbers(graph: HardwareGraph) -> Iterator[Violation]:
+    """Events carry nothing, or integers."""
+    form = graph.input.format
+    if form is None and graph.coding.get("kind") == "direct":
+        yield Violation(
+            where=graph.input.name,
+            what="input",
+            needed="real values (direct coding)",
+            available="spikes, or integers of 2 to 16 bits",
+            remedy="data.coding.kind=rate   (train again)",
+        )
+    if form is not None and form.bits not in VALUE_BITS:
+        yield Violation(
+            where=graph.input.name,
+            what="input bits",
+            needed=str(form.bits),
+            available=f"{VALUE_BITS[0]} to {VALUE_BITS[-1]}",
+            remedy="quantize.input_bits=8",
         )
 
 
@@ -132,9 +165,9 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
     stepped_time,
     depth,
     chain,
-    late_bias_onset,
-    dense,
-    binary_input,
+    recurrent_is_dense,
+    image_shapes,
+    input_numbers,
     neuron_kind,
     quantised,
     resets,
@@ -153,12 +186,17 @@ def _lane_setting(graph: HardwareGraph, lanes: Lanes) -> Iterator[Violation]:
         )
         return
     for population, chosen in zip(graph.populations, lanes, strict=True):
-        if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= population.size:
+        connections = [p.connection for p in graph.into(population.name) if p.pre != population.name]
+        convolved = len(connections) == 1 and isinstance(last_of(connections[0]), Convolution)
+        most = lane_channels(connections[0]) if convolved else population.size
+        kind = "divisors of its channels" if convolved else "the layer's neurons"
+        possible = isinstance(chosen, int) and not isinstance(chosen, bool) and 1 <= chosen <= most
+        if not possible or (convolved and most % chosen):
             yield Violation(
                 where=population.name,
                 what="lanes",
                 needed=repr(chosen),
-                available=f"1 to {population.size} (the layer's neurons)",
+                available=f"1 to {most} ({kind})",
                 remedy="target.lanes=auto",
             )
 
@@ -196,13 +234,16 @@ def widths(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
 def counts(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
     """Neurons, fan-in, lanes and weight memory."""
     for size, population, count in zip(layer_sizes(graph), graph.populations, lanes, strict=True):
-        bits = synapses(graph, population).forward.connection.weight.format
+        connection = synapses(graph, population).forward.connection
+        bits = connection.weight.format
         assert bits is not None
-        fan_in = size.inputs + (size.neurons if size.recurrent else 0)
-        memory = fan_in * -(-size.neurons // count) * count * bits.bits
+        lines = fan_in(connection) + (size.neurons if size.recurrent else 0)
+        rows = connection.weight.real.size // size.sharing if is_spread(connection) else lines
+        memory = rows * -(-size.sharing // count) * count * bits.bits
         for what, needed, most, remedy in (
             ("neurons", size.neurons, NEURONS_MAX, REMEDY_NETWORK),
-            ("fan-in", fan_in, FAN_IN_MAX, REMEDY_NETWORK),
+            ("input lines", size.inputs, FAN_IN_MAX, REMEDY_NETWORK),
+            ("fan-in", lines, FAN_IN_MAX, REMEDY_NETWORK),
             ("lanes", count, LANES_MAX, f"target.lanes={LANES_MAX}"),
             ("weight memory bits", memory, MEMORY_BITS_MAX, "quantize.weight_bits=SMALLER"),
         ):
@@ -232,30 +273,26 @@ def _lowest_threshold(population: Population) -> int:
     return 0 if neuron.reset.kind is ResetKind.NONE else int(neuron.threshold.integers().min())
 
 
-def bias_rows(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
-    """A bias is added as rows of weights, and each row takes time."""
+def constants(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Violation]:
+    """Biases are constants in logic, each with steps of its own."""
     for population in graph.populations:
-        weight = synapses(graph, population).forward.connection.weight.format
-        state = population.state_format
-        assert weight is not None and state is not None
-        steady, late = population.bias.integers(), late_bias(population)
-        lsb = max(1, round(weight.lsb / state.lsb))
-        if (steady % lsb).any() or (late % lsb).any():
+        biases = biases_of(population)
+        if len(biases) > BIASES_MAX:
             yield Violation(
                 where=population.name,
                 what="bias",
-                needed="fractions of a weight LSB",
-                available=f"multiples of {lsb} membrane LSBs",
-                remedy="quantize.weight_bits=LARGER",
+                needed=f"{len(biases)} windows of steps",
+                available=f"at most {BIASES_MAX}",
+                remedy="use fewer delays in front of biases   (train again)",
             )
-        rows = bias_row_count(steady // lsb, weight) + bias_row_count(late // lsb, weight)
-        if rows > BIAS_ROWS_MAX:
+        largest = max((int(abs(bias.values).max()) for bias in biases), default=0)
+        if largest > CONSTANT_MAX:
             yield Violation(
                 where=population.name,
                 what="bias",
-                needed=f"{rows} rows of weights",
-                available=f"at most {BIAS_ROWS_MAX}",
-                remedy="quantize.weight_bits=LARGER",
+                needed=str(largest),
+                available=f"at most {CONSTANT_MAX} membrane LSBs",
+                remedy="quantize.state_bits=SMALLER",
             )
 
 
@@ -280,7 +317,7 @@ def weight_formats(graph: HardwareGraph, lanes: Sequence[int]) -> Iterator[Viola
 SIZE_RULES: tuple[Callable[[HardwareGraph, Sequence[int]], Iterator[Violation]], ...] = (
     counts,
     thresholds,
-    bias_rows,
+    constants,
     weight_formats,
     widths,
 )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import ToolError
+from lightning_neuro.targets.fpga.plan import LayerPlan
 from lightning_neuro.targets.fpga.vectors import ALONE
 from lightning_neuro.tools import CompletedRun, require_tool, run_tool
 
@@ -23,6 +24,7 @@ RTL_FILES = (
     "spike_scanner.vhd",
     "spike_feedback.vhd",
     "membrane_output.vhd",
+    "address_generator.vhd",
     "sequencer.vhd",
     "layer.vhd",
     "network.vhd",
@@ -44,7 +46,7 @@ class Mismatch:
 
     Args:
         layer: index of the layer.
-        sample, step, neuron: where in the recording.
+        sample, step, neuron: where in the recording; the neuron as the hardware numbers it.
         kind: "spike" or "membrane".
         expected, got: values as text; "undefined" when the simulator had none.
     """
@@ -173,9 +175,10 @@ def to_verilog(artefact: Path, work: Path, timeout_s: float) -> CompletedRun:
     return run_tool(verilog_command(require_tool("ghdl"), artefact.resolve()), cwd=work, timeout_s=timeout_s)
 
 
-def describe(mismatch: Mismatch, layers: Sequence[str]) -> str:
-    """One sentence: which layer, step and neuron differ, and how."""
+def describe(mismatch: Mismatch, layers: Sequence[LayerPlan]) -> str:
+    """One sentence: which layer, step and neuron (by its index in the graph) differ, and how."""
+    layer = layers[mismatch.layer]
     return (
-        f"first difference: layer {layers[mismatch.layer]!r}, sample {mismatch.sample}, step {mismatch.step}, "
-        f"neuron {mismatch.neuron}: {mismatch.kind} expected {mismatch.expected}, got {mismatch.got}"
+        f"first difference: layer {layer.name!r}, sample {mismatch.sample}, step {mismatch.step}, "
+        f"neuron {layer.order[mismatch.neuron]}: {mismatch.kind} expected {mismatch.expected}, got {mismatch.got}"
     )

@@ -23,6 +23,8 @@ def parameters(layers: Sequence[LayerPlan], runs: int) -> dict[str, int]:
     """Widths that the Verilog testbench needs."""
     return {
         "INPUT_ADDRESS_BITS": index_bits(layers[0].inputs),
+        "INPUT_VALUE_BITS": max(1, layers[0].value_bits),
+        "INPUT_VALUES": int(layers[0].value_bits > 0),
         "OUTPUT_ADDRESS_BITS": index_bits(layers[-1].neurons),
         "OUTPUT_VALUE_BITS": layers[-1].state_bits,
         "LAYER_COUNT": len(layers),
@@ -99,7 +101,7 @@ def compare_trace(
             ("spike", spikes, vectors.expected.spikes[layer.name]),
             ("membrane", states, vectors.expected.membrane[layer.name]),
         ):
-            count, difference = _compare(groups, layer, wanted[:runs], index, kind)
+            count, difference = _compare(groups, layer, wanted[:runs, :, layer.order], index, kind)
             compared += count
             found += [difference] if difference is not None else []
         spike_start += layer.lanes

@@ -27,12 +27,27 @@ class LayerSize:
         neurons: neurons.
         activity: share of the inputs assumed active in a step.
         recurrent: the layer's own spikes are events of its next step.
+        channels: neurons that share an event; lanes work on them, the rest comes in turn. None: all neurons.
+        taps: places that an event reaches, on average.
+        divides: lanes have to divide the channels, because places have to begin with a new group.
     """
 
     inputs: int
     neurons: int
     activity: float
     recurrent: bool = False
+    channels: int | None = None
+    taps: float = 1.0
+    divides: bool = False
+
+    @property
+    def sharing(self) -> int:
+        """Neurons that lanes can work on at once."""
+        return self.neurons if self.channels is None else self.channels
+
+    def possible_lanes(self, most: int) -> list[int]:
+        """Numbers of lanes up to ``most``, in ascending order."""
+        return [n for n in range(1, min(self.sharing, most) + 1) if not self.divides or self.sharing % n == 0]
 
     @property
     def events(self) -> int:
@@ -44,14 +59,15 @@ class LayerSize:
 def cycles_per_step(size: LayerSize, lanes: int) -> int:
     """Expected clock cycles of one layer per step.
 
-    An event takes one cycle per group of lanes; leak, compare, wipe and settle take four more per group, the tick one.
+    An event takes one cycle per group of lanes that it reaches; leak, compare, wipe and settle take four more per group, the tick one.
 
     >>> size = LayerSize(inputs=784, neurons=128, activity=0.125)
     >>> cycles_per_step(size, 128), cycles_per_step(size, 8)
     (103, 1633)
     """
-    groups = -(-size.neurons // lanes)
-    return size.events * groups + 4 * groups + 1
+    turns = -(-size.sharing // lanes)
+    groups = turns * (size.neurons // size.sharing)
+    return round(size.events * size.taps * turns) + 4 * groups + 1
 
 
 def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tuple[int, ...]:
@@ -68,14 +84,14 @@ def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tup
     >>> choose_lanes([hidden, LayerSize(inputs=128, neurons=10, activity=0.25)])
     (128, 5)
     """
-    pace = max(cycles_per_step(size, min(size.neurons, most)) for size in sizes)
+    pace = max(cycles_per_step(size, size.possible_lanes(most)[-1]) for size in sizes)
     return tuple(
-        next(lanes for lanes in range(1, size.neurons + 1) if cycles_per_step(size, lanes) <= pace) for size in sizes
+        next(n for n in size.possible_lanes(most) if cycles_per_step(size, n) <= pace) for size in sizes
     )
 
 
 def resolve_lanes(lanes: Lanes, sizes: Sequence[LayerSize]) -> tuple[int, ...]:
-    """Lanes of every layer; more lanes than neurons mean one per neuron when one number stands for all layers.
+    """Lanes of every layer; one number for all layers becomes the next smaller one that a layer can have.
 
     Args:
         lanes: "auto", a number, or one number per layer.
@@ -88,5 +104,5 @@ def resolve_lanes(lanes: Lanes, sizes: Sequence[LayerSize]) -> tuple[int, ...]:
     if lanes == "auto":
         return choose_lanes(sizes)
     if isinstance(lanes, int):
-        return tuple(min(lanes, size.neurons) for size in sizes)
+        return tuple(size.possible_lanes(lanes)[-1] for size in sizes)
     return tuple(int(count) for count in lanes)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.graph.hardware_graph import ResetKind
+from lightning_neuro.targets.fpga.geometry import Axis
 from lightning_neuro.targets.fpga.plan import LayerPlan
 
 RESET_NAMES = {
@@ -31,6 +32,7 @@ def network_package(layers: Sequence[LayerPlan]) -> str:
     tables = "\n".join(_layer_tables(index, layer) for index, layer in enumerate(layers))
     records = ",\n".join(_record(index, layer) for index, layer in enumerate(layers))
     accessors = [_accessor(name, table, len(layers)) for name, table in _ACCESSORS.items()]
+    accessors += [_axis_accessor(name, prefix, layers) for name, prefix in _AXIS_ACCESSORS.items()]
     last = layers[-1]
     return f"""\
 -- Generated: constants and weight memories of this network.
@@ -45,6 +47,7 @@ package network_pkg is
 {records});
 
   constant INPUT_ADDRESS_BITS  : positive := {_index_bits(layers[0].inputs)};
+  constant INPUT_VALUE_BITS    : positive := {max(1, layers[0].value_bits)};
   constant OUTPUT_ADDRESS_BITS : positive := {_index_bits(last.neurons)};
   constant OUTPUT_VALUE_BITS   : positive := {last.state_bits};
 
@@ -61,13 +64,15 @@ end package body;
 
 
 def memory_words(layer: LayerPlan) -> list[str]:
-    """Words of a weight memory as strings of bits, lane 0 rightmost; word = group * rows + row.
+    """Words of a weight memory as strings of bits, lane 0 rightmost.
 
-    Lanes without a neuron in the last group hold zeros.
+    Word = group * rows + row or, behind an address generator, row * turns + turn. Lanes without a neuron in the last
+    group hold zeros.
     """
-    padded = np.zeros((len(layer.rows), layer.groups * layer.lanes), np.int64)
-    padded[:, : layer.neurons] = layer.rows
-    words = padded.reshape(len(layer.rows), layer.groups, layer.lanes).transpose(1, 0, 2).reshape(-1, layer.lanes)
+    padded = np.zeros((len(layer.rows), layer.turns * layer.lanes), np.int64)
+    padded[:, : layer.rows.shape[1]] = layer.rows
+    turns = padded.reshape(len(layer.rows), layer.turns, layer.lanes)
+    words = (turns if layer.spread is not None else turns.transpose(1, 0, 2)).reshape(-1, layer.lanes)
     mask = (1 << layer.weight_bits) - 1
     width = layer.weight_bits
     return ["".join(f"{value & mask:0{width}b}" for value in reversed(word)) for word in words.tolist()]
@@ -94,16 +99,24 @@ def _index_bits(count: int) -> int:
 
 def _record(index: int, layer: LayerPlan) -> str:
     leak_shift = layer.leak.integers()[1]
+    in_rows, in_columns, in_channels = layer.spread.shape if layer.spread is not None else (1, 1, layer.inputs)
     fields: list[tuple[str, object]] = [
         ("inputs", layer.inputs),
+        ("value_bits", layer.value_bits),
         ("feedback_rows", layer.feedback_rows),
-        ("bias_rows", layer.bias_rows),
-        ("late_bias_rows", layer.late_bias_rows),
         ("neurons", layer.neurons),
         ("lanes", layer.lanes),
         ("groups", layer.groups),
+        ("spreads", str(layer.spread is not None).lower()),
+        ("in_rows", in_rows),
+        ("in_columns", in_columns),
+        ("in_channels", in_channels),
+        ("turns", layer.turns),
+        ("words", layer.memory_depth),
         ("weight_bits", layer.weight_bits),
         ("weight_shift", layer.weight_shift),
+        ("biases", len(layer.biases)),
+        ("fires_from", layer.fires_from),
         ("state_bits", layer.state_bits),
         ("sum_bits", layer.sum_bits),
         ("leak_shift", leak_shift),
@@ -122,14 +135,20 @@ def _record(index: int, layer: LayerPlan) -> str:
 def _layer_tables(index: int, layer: LayerPlan) -> str:
     words = memory_words(layer)
     current = layer.current_leak.integers()[0] if layer.current_leak is not None else np.zeros(1, np.int64)
+    biases = np.concatenate([b.values for b in layer.biases] or [np.zeros(1, np.int64)])
     memory = ",\n".join(f"    {address} => {literal(word)}" for address, word in enumerate(words))
     bounds = f"memory_t({len(words) - 1} downto 0)({layer.word_bits - 1} downto 0)"
     return "\n".join(
         [
             _integers(f"THRESHOLDS_{index}", layer.threshold),
             _integers(f"RESET_VALUES_{index}", layer.v_reset),
+            _integers(f"INITIAL_VALUES_{index}", layer.v_init),
+            _integers(f"BIASES_{index}", biases),
+            _integers(f"BIAS_ONSETS_{index}", np.array([b.onset for b in layer.biases] or [0])),
+            _integers(f"BIAS_ENDS_{index}", np.array([b.end for b in layer.biases] or [0])),
             _integers(f"LEAK_MULTIPLIERS_{index}", layer.leak.integers()[0]),
             _integers(f"CURRENT_LEAK_MULTIPLIERS_{index}", current),
+            *(_axis(index, name, axis) for name, axis in _axes(layer).items()),
             f"  constant WEIGHTS_{index} : {bounds} := (\n{memory});\n",
         ]
     )
@@ -155,7 +174,13 @@ _ACCESSORS = {
     "reset_values_of": ("integer_vector", "RESET_VALUES"),
     "leak_multipliers_of": ("integer_vector", "LEAK_MULTIPLIERS"),
     "current_leak_multipliers_of": ("integer_vector", "CURRENT_LEAK_MULTIPLIERS"),
+    "initial_values_of": ("integer_vector", "INITIAL_VALUES"),
+    "biases_of": ("integer_vector", "BIASES"),
+    "bias_onsets_of": ("integer_vector", "BIAS_ONSETS"),
+    "bias_ends_of": ("integer_vector", "BIAS_ENDS"),
 }
+
+_AXIS_ACCESSORS = {"tap_counts_of": "TAP_COUNTS", "tap_groups_of": "TAP_GROUPS", "tap_weights_of": "TAP_WEIGHTS"}
 
 
 def _accessor(name: str, table: tuple[str, str], count: int) -> tuple[str, str]:
@@ -164,3 +189,26 @@ def _accessor(name: str, table: tuple[str, str], count: int) -> tuple[str, str]:
     head = f"  function {name}(index : natural) return {kind}"
     choices = "".join(f"    if index = {k} then\n      return {prefix}_{k};\n    end if;\n" for k in range(count - 1))
     return head + ";\n", f"{head} is\n  begin\n{choices}    return {prefix}_{count - 1};\n  end function;\n"
+
+
+def _axes(layer: LayerPlan) -> dict[str, Axis]:
+    """Tables of the address generator by the axis' name in the VHDL."""
+    spread = layer.spread
+    return {} if spread is None else {"ROW": spread.rows, "COLUMN": spread.columns, "CHANNEL": spread.channels}
+
+
+def _axis(index: int, name: str, axis: Axis) -> str:
+    tables = {"TAP_COUNTS": axis.counts, "TAP_GROUPS": axis.groups, "TAP_WEIGHTS": axis.weights}
+    return "\n".join(_integers(f"{prefix}_{index}_{name}", np.array(values)) for prefix, values in tables.items())
+
+
+def _axis_accessor(name: str, prefix: str, layers: Sequence[LayerPlan]) -> tuple[str, str]:
+    """The same for the tables of address generators; layers without one have none."""
+    head = f"  function {name}(index : natural; axis : axis_t) return integer_vector"
+    choices = "".join(
+        f"    if index = {k} and axis = {axis}_AXIS then\n      return {prefix}_{k}_{axis};\n    end if;\n"
+        for k, layer in enumerate(layers)
+        for axis in _axes(layer)
+    )
+    none = "integer_vector'(0 to 0 => 0)"
+    return head + ";\n", f"{head} is\n  begin\n{choices}    return {none};\n  end function;\n"

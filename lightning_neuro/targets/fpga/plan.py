@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.graph.connections import drive_of, input_size
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.golden import weight_shift
 from lightning_neuro.graph.hardware_graph import (
+    Connection,
     CubaLif,
     HardwareGraph,
     Leak,
@@ -19,26 +22,49 @@ from lightning_neuro.graph.hardware_graph import (
     Projection,
     Reset,
 )
+from lightning_neuro.targets.fpga.geometry import Spread, input_order, is_spread, output_order, spread
 from lightning_neuro.targets.rules import MEMBRANE_READOUTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bias:
+    """A constant that every neuron gets in some steps.
+
+    Args:
+        values: in membrane LSBs, shape [neurons].
+        onset: first step.
+        end: first step without it again; 0 when it never ends.
+    """
+
+    values: NDArray[np.int64]
+    onset: int
+    end: int
+
+    def counts(self, step: int) -> bool:
+        """Whether it is added in a step."""
+        return step >= self.onset and (self.end == 0 or step < self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerPlan:
-    """One layer as the hardware has it.
+    """One layer as the hardware has it; neurons and input lines in the order of the hardware.
 
     Args:
         name: population.
         inputs, neurons, lanes, groups: sizes; ``groups = ceil(neurons / lanes)``.
-        rows: weights raw [row, neuron]: one row per input line, one per neuron of a recurrent layer, then the
-            rows of the bias and of the late bias.
+        value_bits: width of the number that an input event carries; 0 for spikes.
+        input_order, order: index in the graph of every input line and of every neuron.
+        spread: address generator; None when an event reaches every neuron.
+        rows: weights raw: without address generator [row, neuron], one row per input line, then one per neuron of a
+            recurrent layer; with one as in ``Spread.weights``.
         feedback_rows: rows of the layer's own spikes of the step before: its neurons, or 0.
-        bias_rows: rows that are added in every step.
-        late_bias_rows: rows that are added in every step but a sample's first.
+        biases: constants.
+        fires_from: no spike before this step.
         weight_bits: width of a weight.
-        weight_shift: weight LSB = membrane LSB * 2**weight_shift.
+        weight_shift: weight LSB (times input LSB) = membrane LSB * 2**weight_shift.
         state_bits: width of the membrane between steps.
         sum_bits: width that holds every sum of a step exactly.
-        threshold, v_reset, leak: raw constants, shape [neurons].
+        v_init, threshold, v_reset, leak: raw constants, shape [neurons].
         reset: kind and delay.
         current_bits, current_leak: synaptic current; None for delta synapses.
         emits_membranes: the output stream carries membranes.
@@ -49,14 +75,19 @@ class LayerPlan:
     neurons: int
     lanes: int
     groups: int
+    value_bits: int
+    input_order: NDArray[np.int64]
+    order: NDArray[np.int64]
+    spread: Spread | None
     rows: NDArray[np.int64]
     feedback_rows: int
-    bias_rows: int
-    late_bias_rows: int
+    biases: tuple[Bias, ...]
+    fires_from: int
     weight_bits: int
     weight_shift: int
     state_bits: int
     sum_bits: int
+    v_init: NDArray[np.int64]
     threshold: NDArray[np.int64]
     v_reset: NDArray[np.int64]
     leak: Leak
@@ -66,9 +97,14 @@ class LayerPlan:
     emits_membranes: bool
 
     @property
+    def turns(self) -> int:
+        """Words of weights that an event takes at every place it reaches."""
+        return self.groups if self.spread is None else self.spread.turns
+
+    @property
     def memory_depth(self) -> int:
         """Words of the weight memory."""
-        return len(self.rows) * self.groups
+        return len(self.rows) * self.turns
 
     @property
     def word_bits(self) -> int:
@@ -77,16 +113,32 @@ class LayerPlan:
 
 
 def plan_network(graph: HardwareGraph, lanes: Sequence[int]) -> tuple[LayerPlan, ...]:
-    """Plan every layer of a chain of dense layers, each of which may also feed itself.
+    """Plan every layer of a chain of layers, dense ones of which may also feed themselves.
 
     Args:
         graph: quantised graph that keeps the target's constraints.
         lanes: neurons updated per cycle, per layer.
     """
+    into = [synapses(graph, population) for population in graph.populations]
+    orders = hardware_orders(graph, [x.forward.connection for x in into])
     return tuple(
-        plan_layer(population, synapses(graph, population), count, emits_membranes(graph, population))
-        for population, count in zip(graph.populations, lanes, strict=True)
+        plan_layer(graph, population, synapses_of, count, (before, order))
+        for population, synapses_of, count, before, order in zip(
+            graph.populations, into, lanes, orders, orders[1:], strict=False
+        )
     )
+
+
+def hardware_orders(graph: HardwareGraph, forward: Sequence[Connection]) -> list[NDArray[np.int64]]:
+    """Graph index of every input line, then of the neurons of every layer, by hardware number.
+
+    An address generator wants its input place by place, and a convolution's neurons come that way.
+    """
+    sizes = [graph.input.size, *(p.size for p in graph.populations)]
+    made = [None, *(output_order(connection) for connection in forward)]
+    wanted = [*(input_order(connection) for connection in forward), None]
+    chosen = [one if one is not None else other for one, other in zip(made, wanted, strict=True)]
+    return [np.arange(size) if order is None else order for size, order in zip(sizes, chosen, strict=True)]
 
 
 def emits_membranes(graph: HardwareGraph, population: Population) -> bool:
@@ -114,105 +166,120 @@ def synapses(graph: HardwareGraph, population: Population) -> Synapses:
     return Synapses(forward=forward, own=own[0] if own else None)
 
 
-def late_bias(population: Population) -> NDArray[np.int64]:
-    """Bias of all delayed branches, in membrane LSBs, shape [neurons]; they begin together, in step 1."""
-    total = np.zeros(population.size, np.int64)
+def biases_of(population: Population) -> tuple[Bias, ...]:
+    """Constants of a population, in membrane LSBs; those that are added in the same steps are one."""
+    windows = {(0, 0): population.bias.integers()}
     for late in population.late_biases:
-        total += late.values.integers()
-    return total
+        window = (late.onset, late.until or 0)
+        windows[window] = windows.get(window, 0) + late.values.integers()
+    return tuple(Bias(values=v, onset=onset, end=end) for (onset, end), v in windows.items() if v.any())
 
 
-def plan_layer(population: Population, into: Synapses, lanes: int, emits: bool) -> LayerPlan:
-    """Plan one layer."""
+def plan_layer(
+    graph: HardwareGraph,
+    population: Population,
+    into: Synapses,
+    lanes: int,
+    orders: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> LayerPlan:
+    """Plan one layer; ``orders`` are those of its input lines and of its neurons."""
     neuron, state = population.neuron, population.state_format
-    weight = into.forward.connection.weight
-    assert isinstance(neuron, Lif | CubaLif) and state is not None and weight.format is not None
-    shift = weight_shift(into.forward, population)
-    steady, late = population.bias.integers() >> shift, late_bias(population) >> shift
-    bias, added = bias_in_rows(steady, weight.format), bias_in_rows(late, weight.format)
-    weights = weight.integers().T
-    own = into.own.connection.weight.integers().T if into.own is not None else weights[:0]
-    rows = np.concatenate([weights, own, bias, added])
-    reachable = np.concatenate([weights, own]).T
+    connection = into.forward.connection
+    assert isinstance(neuron, Lif | CubaLif) and state is not None and connection.weight.format is not None
+    before, order = orders
+    spread_by = spread(connection, lanes) if is_spread(connection) else None
+    own = into.own.connection.weight.integers() if into.own is not None else np.zeros((0, population.size), np.int64)
     current = neuron.current_format if isinstance(neuron, CubaLif) else None
+    value = graph.input.format if into.forward.pre == graph.input.name else None
+    biases = tuple(dataclasses.replace(b, values=b.values[order]) for b in biases_of(population))
+    shift = weight_shift(into.forward, population, graph.input)
     return LayerPlan(
         name=population.name,
-        inputs=len(weights),
+        inputs=len(before),
         neurons=population.size,
         lanes=lanes,
         groups=-(-population.size // lanes),
-        rows=rows,
-        feedback_rows=len(own),
-        bias_rows=len(bias),
-        late_bias_rows=len(added),
-        weight_bits=weight.format.bits,
+        value_bits=value.bits if value is not None else 0,
+        input_order=before,
+        order=order,
+        spread=spread_by,
+        rows=dense_rows(into, own, before, order) if spread_by is None else spread_by.weights,
+        feedback_rows=len(own.T) if into.own is not None else 0,
+        biases=biases,
+        fires_from=population.fires_from,
+        weight_bits=connection.weight.format.bits,
         weight_shift=shift,
         state_bits=state.bits,
-        sum_bits=max(sum_bits(reachable, b, shift, state, current) for b in (steady, steady + late)),
-        threshold=neuron.threshold.integers(),
-        v_reset=neuron.v_reset.integers(),
-        leak=neuron.leak_mem,
+        sum_bits=sum_bits(*step_range(into, value, shift, biases_of(population)), state, current),
+        v_init=neuron.v_init.integers()[order],
+        threshold=neuron.threshold.integers()[order],
+        v_reset=neuron.v_reset.integers()[order],
+        leak=_reordered(neuron.leak_mem, order),
         reset=neuron.reset,
         current_bits=current.bits if current is not None else None,
-        current_leak=neuron.leak_syn if isinstance(neuron, CubaLif) else None,
-        emits_membranes=emits,
+        current_leak=_reordered(neuron.leak_syn, order) if isinstance(neuron, CubaLif) else None,
+        emits_membranes=emits_membranes(graph, population),
     )
 
 
-def bias_in_rows(bias: NDArray[np.int64], weight: Format) -> NDArray[np.int64]:
-    """Write a bias as rows of weights whose sum it is; no rows when it is zero.
+def dense_rows(
+    into: Synapses, own: NDArray[np.int64], before: NDArray[np.int64], order: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Weights [row, neuron] of a dense layer: input lines, then the layer's own neurons, all by hardware number."""
+    weights = into.forward.connection.weight.integers()[order][:, before].T
+    return np.concatenate([weights, own[order][:, order].T]) if into.own is not None else weights
+
+
+def _reordered(leak: Leak, order: NDArray[np.int64]) -> Leak:
+    multiplier, shift = leak.integers()
+    return Leak(beta=leak.beta[order], multiplier=multiplier[order], shift=shift)
+
+
+def step_range(
+    into: Synapses, value: Format | None, shift: int, biases: Sequence[Bias]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Least and most that one step can add to every neuron, in membrane LSBs, from the weights themselves.
 
     Args:
-        bias: in weight LSBs, shape [neurons].
-        weight: format of a weight.
-
-    Returns:
-        Rows [bias row, neuron], each entry within the format.
-
-    >>> bias_in_rows(np.array([5, -3, 0]), Format(bits=3, lsb=1.0)).tolist()
-    [[3, -3, 0], [2, 0, 0]]
-    """
-    rows, rest = [], np.array(bias, dtype=np.int64)
-    while rest.any():
-        rows.append(np.clip(rest, weight.low, weight.high))
-        rest = rest - rows[-1]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), len(bias))
-
-
-def bias_row_count(bias: NDArray[np.int64], weight: Format) -> int:
-    """Rows that ``bias_in_rows`` takes.
-
-    >>> bias_row_count(np.array([5, -3, 0]), Format(bits=3, lsb=1.0))
-    2
-    """
-    up, down = -(-np.maximum(bias, 0) // weight.high), -(-np.maximum(-bias, 0) // -weight.low)
-    return int(np.maximum(up, down).max(initial=0))
-
-
-def sum_bits(
-    weights: NDArray[np.int64], bias: NDArray[np.int64], shift: int, state: Format, current: Format | None
-) -> int:
-    """Narrowest width that holds every sum one step can reach, from the weights themselves.
-
-    A step starts inside the membrane's range (leak and reset keep it there) and each input adds its weight at
-    most once. Sums on the way may wrap: two's complement forgives that when the end fits.
-
-    Args:
-        weights: raw [neuron, input].
-        bias: raw in weight LSBs, shape [neuron].
+        into: projections; every line is active at most once in a step.
+        value: format of the numbers that input events carry; None for spikes.
         shift: weight LSB in membrane LSBs, as a power of two.
+        biases: constants.
+    """
+    lowest = highest = np.zeros((), np.int64)
+    for projection in (into.forward, into.own):
+        if projection is None:
+            continue
+        connection = projection.connection
+        raw, lines = connection.weight.integers().astype(np.float64), np.ones((1, input_size(connection)))
+        up = drive_of(connection, np.maximum(raw, 0), lines)[0].astype(np.int64)
+        down = drive_of(connection, np.minimum(raw, 0), lines)[0].astype(np.int64)
+        least, most = (value.low, value.high) if value is not None else (0, 1)
+        lowest, highest = lowest + up * least + down * most, highest + up * most + down * least
+    changes = {0, *(b.onset for b in biases), *(b.end for b in biases)}
+    added = np.array([sum((b.values for b in biases if b.counts(step)), np.zeros((), np.int64)) for step in changes])
+    return (lowest << shift) + added.min(axis=0), (highest << shift) + added.max(axis=0)
+
+
+def sum_bits(lowest: NDArray[np.int64], highest: NDArray[np.int64], state: Format, current: Format | None) -> int:
+    """Narrowest width that holds every sum one step can reach.
+
+    A step starts inside the membrane's range: leak and reset keep it there. Sums on the way may wrap: two's complement
+    forgives that when the end fits.
+
+    Args:
+        lowest, highest: least and most that a step adds, in membrane LSBs, shape [neuron].
         state: format of the membrane.
         current: format of the synaptic current, which then is what a step adds.
 
-    >>> sum_bits(np.array([[3, -4, 2]]), np.array([0]), 0, Format(bits=4, lsb=1.0), None)
+    >>> sum_bits(np.array([-4]), np.array([5]), Format(bits=4, lsb=1.0), None)
     5
     """
     if current is not None:
         return max(state.bits, current.bits) + 1
-    highest = state.high + ((np.maximum(weights, 0).sum(axis=1) + bias) << shift).max(initial=0)
     # subtracting a threshold first may start a step one threshold lower, which is inside the range again
-    lowest = state.low + ((np.minimum(weights, 0).sum(axis=1) + bias) << shift).min(initial=0)
-    return max(state.bits + 1, _signed_bits(int(highest)), _signed_bits(int(lowest)))
+    ends = (state.high + highest.max(initial=0), state.low + lowest.min(initial=0))
+    return max(state.bits + 1, *(_signed_bits(int(end)) for end in ends))
 
 
 def _signed_bits(value: int) -> int:

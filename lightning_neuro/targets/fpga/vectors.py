@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,26 +42,37 @@ def write_vectors(folder: Path, layers: Sequence[LayerPlan], vectors: TestVector
         vectors: input spikes and the golden recording.
     """
     runs = plan_runs(len(vectors.spikes))
-    (folder / "stimulus.txt").write_text("\n".join(stimulus_lines(vectors.spikes, runs)) + "\n")
+    lines = stimulus_lines(vectors.spikes[..., layers[0].input_order], runs, numbers=layers[0].value_bits > 0)
+    (folder / "stimulus.txt").write_text("\n".join(lines) + "\n")
     for index, layer in enumerate(layers):
-        lines = expected_lines(vectors.expected.spikes[layer.name], vectors.expected.membrane[layer.name], runs)
+        spikes, membranes = (of[layer.name][..., layer.order] for of in (vectors.expected.spikes, vectors.expected.membrane))
+        lines = expected_lines(spikes, membranes, runs)
         (folder / f"expected_{index}.txt").write_text("\n".join(lines) + "\n")
     beats = output_beats(layers[-1], vectors, runs)
     (folder / "expected_output.txt").write_text("\n".join(" ".join(map(str, beat)) for beat in beats) + "\n")
 
 
-def stimulus_lines(spikes: NDArray[np.uint8], runs: Sequence[Run]) -> Iterator[str]:
+def stimulus_lines(values: NDArray[np.integer[Any]], runs: Sequence[Run], *, numbers: bool) -> Iterator[str]:
     """Number of runs; per run "sample mode steps" and per step the count and addresses of its events.
 
-    >>> list(stimulus_lines(np.array([[[0, 1, 1]]], np.uint8), [Run(sample=0, mode=ALONE)]))
+    Args:
+        values: input lines [sample, step, address]; lines at 0 have no event.
+        runs: in order.
+        numbers: write after every address the number on that line.
+
+    >>> run = [Run(sample=0, mode=ALONE)]
+    >>> list(stimulus_lines(np.array([[[0, 1, 1]]]), run, numbers=False))
     ['1', '0 0 1', '2 1 2']
+    >>> list(stimulus_lines(np.array([[[0, -3, 1]]]), run, numbers=True))
+    ['1', '0 0 1', '2 1 -3 2 1']
     """
     yield str(len(runs))
     for run in runs:
-        yield f"{run.sample} {run.mode} {spikes.shape[1]}"
-        for step in spikes[run.sample]:
-            addresses = np.flatnonzero(step).tolist()
-            yield " ".join(map(str, (len(addresses), *addresses)))
+        yield f"{run.sample} {run.mode} {values.shape[1]}"
+        for step in values[run.sample]:
+            addresses = np.flatnonzero(step)
+            events = np.stack([addresses, step[addresses]], axis=1).ravel() if numbers else addresses
+            yield " ".join(map(str, (len(addresses), *events.tolist())))
 
 
 def expected_lines(spikes: NDArray[np.uint8], membranes: NDArray[np.generic], runs: Sequence[Run]) -> Iterator[str]:
@@ -73,7 +85,7 @@ def expected_lines(spikes: NDArray[np.uint8], membranes: NDArray[np.generic], ru
 
 def output_beats(layer: LayerPlan, vectors: TestVectors, runs: Sequence[Run]) -> Iterator[tuple[int, int, int]]:
     """The output stream: (0, address, value) per event or membrane, (1, 0, 0) per tick, (2, 0, 0) for the last."""
-    spikes, membranes = vectors.expected.spikes[layer.name], vectors.expected.membrane[layer.name]
+    spikes, membranes = (of[layer.name][..., layer.order] for of in (vectors.expected.spikes, vectors.expected.membrane))
     steps = spikes.shape[1]
     for run in runs:
         for step in range(steps):
@@ -86,7 +98,7 @@ def output_beats(layer: LayerPlan, vectors: TestVectors, runs: Sequence[Run]) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stream:
-    """What left the artefact, decoded.
+    """What left the artefact, decoded; neurons as the graph numbers them.
 
     Args:
         spikes: [run, step, neuron].
@@ -113,9 +125,9 @@ def decode_stream(text: str, layer: LayerPlan, runs: int, steps: int) -> Stream:
             break
         if kind == 0 and step < steps and address < layer.neurons:
             if layer.emits_membranes:
-                membranes[run, step, address] = value
+                membranes[run, step, layer.order[address]] = value
             else:
-                spikes[run, step, address] = 1
+                spikes[run, step, layer.order[address]] = 1
         elif kind == 1:
             step += 1
         elif kind == 2:

@@ -119,7 +119,7 @@ def _bit_exact(subject: Subject, work: Path) -> Proof:
     complete = simulation.compared[:-1] == expected_comparisons(subject)
     passed = simulation.verdict.startswith("PASSED") and complete
     if simulation.first is not None:
-        detail = ghdl.describe(simulation.first, [layer.name for layer in subject.layers])
+        detail = ghdl.describe(simulation.first, subject.layers)
     elif simulation.stream_difference:
         detail = f"output stream: {simulation.stream_difference}"
     else:
@@ -188,8 +188,7 @@ def _equivalence(subject: Subject, work: Path) -> Proof:
     testbench = Path(__file__).parent / "bench" / "testbench.v"
     trace = icarus.simulate(subject.layers, testbench, verilog, subject.artefact / "testbench", runs, subject.timeout_s)
     compared, first = icarus.compare_trace(trace, subject.layers, subject.vectors, runs)
-    names = [layer.name for layer in subject.layers]
-    problems = [*defects, *([ghdl.describe(first, names)] if first is not None else [])]
+    problems = [*defects, *([ghdl.describe(first, subject.layers)] if first is not None else [])]
     check = Check(
         name=EQUIVALENCE,
         outcome=Outcome.FAILED if problems else Outcome.PASSED,

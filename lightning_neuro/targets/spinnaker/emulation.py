@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.evaluate import as_rasters
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.spinnaker.emulator import Emulation, chunks, run_samples
@@ -94,7 +94,7 @@ def compare_with_machine(
     reference: list[NDArray[np.int64]] = []
     sent = 0
     for chosen in chunks(scaled, len(inputs), _steps(scaled.plan, inputs)):
-        part = as_rasters(inputs.take(chosen), graph).spikes
+        part = raster_of(inputs.take(chosen), graph, "real")
         sent += int(part.sum(dtype=np.int64))
         meant = golden.run(graph, part, arithmetic="real", record=True)
         found = run_samples(loaded, part, record=True)
@@ -137,7 +137,8 @@ def _without_rasters(found: Emulation) -> Emulation:
 
 def _steps(plan: SpinnakerPlan, inputs: Inputs) -> int:
     """Steps of a sample; spike times say nothing about it."""
-    return inputs.spikes.shape[1] if isinstance(inputs, SpikeSet) else plan.steps or 1
+    presented = inputs.spikes.shape[1] if isinstance(inputs, SpikeSet) else 1
+    return max(presented, plan.steps or 1)
 
 
 def _spikes_per_sample(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lightning_neuro.errors import ConfigError, ConstraintError, Violation
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.evaluate import as_rasters
 from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import described, write_artefact
@@ -159,6 +159,6 @@ def _activity(job: Job) -> dict[str, golden.Raster]:
     stored = job.record.calibration if job.record is not None else None
     if stored is None or not len(stored):
         return {job.graph.input.name: job.vectors.spikes, **job.vectors.expected.spikes}
-    spikes = as_rasters(stored.take(slice(CALIBRATION_SAMPLES)), job.graph).spikes
+    spikes = raster_of(stored.take(slice(CALIBRATION_SAMPLES)), job.graph, "real")
     recorded = golden.run(job.graph, spikes, arithmetic="real", record=True)
     return {job.graph.input.name: spikes, **recorded.spikes}

@@ -50,12 +50,13 @@ def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Proje
         leak_mem=Leak(beta=np.full(n, 0.875), multiplier=np.ones(n, np.int64), shift=3),
         threshold=Values(real=np.full(n, 4.5), raw=np.full(n, 18), format=state),
         v_reset=Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=state),
+        v_init=Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=state),
         reset=Reset(kind=ResetKind.ZERO, delay=0),
     )
     bias = Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=Format(bits=32, lsb=0.25))
     weight = Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25))
     return (
-        Population(name=name, shape=(n,), neuron=neuron, bias=bias, state_format=state),
+        Population(name=name, shape=(n,), neuron=neuron, bias=bias, fires_from=0, fires_until=None, state_format=state),
         Projection(pre=pre, post=name, connection=Dense(weight=weight), delay=0),
     )
 
@@ -74,7 +75,7 @@ def small_graph() -> HardwareGraph:
     hidden = small_layer("hidden", "input", np.arange(30).reshape(6, 5) * 5 % 11 - 3)
     output = small_layer("output", "hidden", np.arange(18).reshape(3, 6) * 7 % 11 - 3)
     return HardwareGraph(
-        input=Input(name="input", shape=(5,)),
+        input=Input(name="input", shape=(5,), format=None),
         populations=(hidden[0], output[0]),
         projections=(hidden[1], output[1]),
         output="output",

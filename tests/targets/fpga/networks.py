@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.first_spike_steps import Decay, discretise_first_spike, rasterise
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
+    Connection,
     CubaLif,
     Dense,
     HardwareGraph,
@@ -40,6 +42,7 @@ RESETS = [
     Reset(kind=ResetKind.ONCE, delay=0),
 ]
 NO_RESET = Reset(kind=ResetKind.NONE, delay=0)
+NO_INPUT = Input(name="", shape=(1,), format=None)
 
 
 def draw_values(rng: np.random.Generator, n: int, low: int, high: int, form: Format) -> Values:
@@ -64,35 +67,50 @@ def draw_leak(rng: np.random.Generator, n: int, *, must_decay: bool) -> Leak:
 
 
 def draw_layer(
-    rng: np.random.Generator, name: str, pre: str, n_in: int, n: int, reset: Reset, current_based: bool
+    rng: np.random.Generator,
+    name: str,
+    pre: str,
+    n_in: int,
+    n: int,
+    reset: Reset,
+    current_based: bool,
+    *,
+    shape: tuple[int, ...] | None = None,
+    arrange: Callable[[Values], Connection] | None = None,
 ) -> tuple[Population, Projection]:
+    """A population and the projection into it: dense, unless weights of another shape are to be arranged otherwise."""
     weight_bits, state_bits = int(rng.integers(2, 9)), int(rng.integers(4, 17))
     guard = int(rng.integers(0, max(1, state_bits - 3)))
     state = Format(bits=state_bits, lsb=1.0)
     weight = Format(bits=weight_bits, lsb=2.0**guard)
-    raw = rng.integers(weight.low, weight.high + 1, (n, n_in))
-    raw = np.where(rng.random((n, n_in)) < 0.3, np.abs(raw).clip(max=weight.high), raw)
+    shape = shape or (n, n_in)
+    raw = rng.integers(weight.low, weight.high + 1, shape)
+    raw = np.where(rng.random(shape) < 0.3, np.abs(raw).clip(max=weight.high), raw)
     bias = np.zeros(n, np.int64)
     if rng.random() < 0.4:
         bias = rng.integers(2 * weight.low, 2 * weight.high + 1, n) << guard
+    values = Values(real=raw * weight.lsb, raw=raw, format=weight)
     projection = Projection(
-        pre=pre, post=name, connection=Dense(weight=Values(real=raw * weight.lsb, raw=raw, format=weight)), delay=0
+        pre=pre, post=name, connection=arrange(values) if arrange else Dense(weight=values), delay=0
     )
     top = state.high if rng.random() < 0.15 else min(state.high, (weight.high + 1) << guard)
     constants = {
         "leak_mem": draw_leak(rng, n, must_decay=False),
         "threshold": draw_values(rng, n, 0 if rng.random() < 0.7 else top, top, state),
         "v_reset": draw_values(rng, n, *((0, 0) if rng.random() < 0.5 else (state.low, state.high)), state),
+        "v_init": Values(real=np.zeros(n), raw=np.zeros(n, np.int64), format=state),
         "reset": reset,
     }
     if current_based:
         leak_syn = draw_leak(rng, n, must_decay=True)
-        bits = current_bits([projection], bias, guard, leak_syn)
+        bits = current_bits([projection], bias, guard, leak_syn, NO_INPUT)
         neuron: Lif | CubaLif = CubaLif(leak_syn=leak_syn, current_format=Format(bits=bits, lsb=1.0), **constants)
     else:
         neuron = Lif(**constants)
     values = Values(real=bias.astype(float), raw=bias, format=Format(bits=32, lsb=1.0))
-    return Population(name=name, shape=(n,), neuron=neuron, bias=values, state_format=state), projection
+    return Population(
+        name=name, shape=(n,), neuron=neuron, bias=values, fires_from=0, fires_until=None, state_format=state
+    ), projection
 
 
 def draw_recurrence(
@@ -106,7 +124,7 @@ def draw_recurrence(
     if rng.random() < 0.4:
         late = rng.integers(2 * weight.low, 2 * weight.high + 1, n) << guard
         values = Values(real=late.astype(float), raw=late, format=Format(bits=32, lsb=1.0))
-        population = dataclasses.replace(population, late_biases=(LateBias(values=values, onset=1),))
+        population = dataclasses.replace(population, late_biases=(LateBias(values=values, onset=1, until=None),))
     incoming = [forward]
     if loop:
         raw = rng.integers(weight.low, weight.high + 1, (n, n))
@@ -114,7 +132,7 @@ def draw_recurrence(
         incoming.append(Projection(pre=population.name, post=population.name, connection=own, delay=1))
     neuron = population.neuron
     if isinstance(neuron, CubaLif):
-        bits = current_bits(incoming, [population.bias.integers(), late], guard, neuron.leak_syn)
+        bits = current_bits(incoming, [population.bias.integers(), late], guard, neuron.leak_syn, NO_INPUT)
         neuron = dataclasses.replace(neuron, current_format=Format(bits=bits, lsb=1.0))
     return dataclasses.replace(population, neuron=neuron), incoming[::-1] if rng.random() < 0.5 else incoming
 
@@ -152,7 +170,7 @@ def draw_network(seed: int, *, recurrent: bool = False) -> tuple[HardwareGraph, 
     silent = populations[-1].neuron.reset.kind is ResetKind.NONE
     membrane = silent or rng.random() < 0.2
     graph = HardwareGraph(
-        input=Input(name="input", shape=(int(sizes[0]),)),
+        input=Input(name="input", shape=(int(sizes[0]),), format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=populations[-1].name,

@@ -113,7 +113,7 @@ def test_a_bias_may_start_one_step_late(
 ) -> None:
     values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
     first, *rest = small_graph.populations
-    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=onset),))
+    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=onset, until=None),))
     assert found(dataclasses.replace(small_graph, populations=(late, *rest))) == expected
 
 

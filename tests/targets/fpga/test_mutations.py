@@ -156,7 +156,7 @@ def test_late_bias_added_in_the_first_step_is_found(
 ) -> None:
     values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
     first, *rest = small_graph.populations
-    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=1),))
+    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=1, until=None),))
     graph = dataclasses.replace(small_graph, populations=(late, *rest))
     vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
     target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)

@@ -81,7 +81,7 @@ def test_sum_width_counts_recurrent_weights_and_late_bias(small_graph: HardwareG
     highest = 127 + np.maximum(looped.rows, 0).sum(axis=0).max()
     assert plain.sum_bits == 9 and looped.sum_bits == int(highest).bit_length() + 1
     raw = np.full(6, 1000)
-    late = LateBias(values=Values(real=raw * 0.25, raw=raw, format=Format(bits=32, lsb=0.25)), onset=1)
+    late = LateBias(values=Values(real=raw * 0.25, raw=raw, format=Format(bits=32, lsb=0.25)), onset=1, until=None)
     first, *rest = graph.populations
     biased = dataclasses.replace(graph, populations=(dataclasses.replace(first, late_biases=(late,)), *rest))
     assert target(lanes=1).plan(biased)[0].sum_bits == int(highest + 1000).bit_length() + 1

@@ -26,6 +26,7 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
     Window,
+    zeros,
 )
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.spinnaker.artefact import write_artefact
@@ -58,10 +59,18 @@ def layer(name: str, shape: tuple[int, ...], *, bias: float = 0.0, current_based
         "leak_mem": Leak(beta=np.full(n, 0.8)),
         "threshold": Values(real=np.ones(n)),
         "v_reset": Values(real=np.zeros(n)),
+        "v_init": zeros(n),
         "reset": ZERO,
     }
     neuron = CubaLif(leak_syn=Leak(beta=np.full(n, 0.6)), **constants) if current_based else Lif(**constants)
-    return Population(name=name, shape=shape, neuron=neuron, bias=Values(real=bias * np.cos(np.arange(n))))
+    return Population(
+        name=name,
+        shape=shape,
+        neuron=neuron,
+        bias=Values(real=bias * np.cos(np.arange(n))),
+        fires_from=0,
+        fires_until=None,
+    )
 
 
 def edge(pre: str, post: str, connection: Connection, delay: int = 0) -> Projection:
@@ -70,7 +79,7 @@ def edge(pre: str, post: str, connection: Connection, delay: int = 0) -> Project
 
 def network(shape: tuple[int, ...], populations: list[Population], projections: list[Projection]) -> HardwareGraph:
     return HardwareGraph(
-        input=Input(name="input", shape=shape),
+        input=Input(name="input", shape=shape, format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=populations[-1].name,

@@ -35,6 +35,7 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
     Window,
+    zeros,
 )
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.spinnaker import SpinnakerTarget
@@ -65,10 +66,19 @@ def layer(
         "leak_mem": Leak(beta=np.full(n, beta)),
         "threshold": Values(real=np.full(n, threshold)),
         "v_reset": Values(real=np.full(n, v_reset)),
+        "v_init": zeros(n),
         "reset": reset,
     }
     neuron = Lif(**constants) if alpha is None else CubaLif(leak_syn=Leak(beta=np.full(n, alpha)), **constants)
-    return Population(name=name, shape=shape, neuron=neuron, bias=Values(real=np.full(n, bias)), late_biases=late)
+    return Population(
+        name=name,
+        shape=shape,
+        neuron=neuron,
+        bias=Values(real=np.full(n, bias)),
+        fires_from=0,
+        fires_until=None,
+        late_biases=late,
+    )
 
 
 def dense(rng: np.random.Generator, post: int, pre: int, spread: float = 0.35) -> Dense:
@@ -87,7 +97,7 @@ def network(
     readout: ReadoutKind = ReadoutKind.SPIKE_COUNT,
 ) -> HardwareGraph:
     return HardwareGraph(
-        input=Input(name="input", shape=inputs),
+        input=Input(name="input", shape=inputs, format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=populations[-1].name,
@@ -119,7 +129,7 @@ def recurrent(*, hidden: dict[str, Any], delay: int = 1, seed: int = 0) -> Hardw
 def skipping(seed: int = 0) -> HardwareGraph:
     """Several sources, a skip connection, delays, a bias that begins late, and a read-out by membrane."""
     rng = np.random.default_rng(seed)
-    late = (LateBias(values=Values(real=rng.normal(0, 0.2, 9)), onset=3),)
+    late = (LateBias(values=Values(real=rng.normal(0, 0.2, 9)), onset=3, until=None),)
     return network(
         [
             layer("a", (12,), alpha=0.7, reset=CLAMP, bias=0.05),

@@ -101,7 +101,7 @@ def convolutional(*, alpha: float | None = None, dilation: int = 1, groups: int 
     base = chain([4, 2])
     return dataclasses.replace(
         base,
-        input=Input(name="input", shape=(2, 10, 10)),
+        input=Input(name="input", shape=(2, 10, 10), format=None),
         populations=tuple(populations),
         projections=projections,
         output="out",

@@ -181,7 +181,7 @@ def test_neurons_may_have_constants_of_their_own() -> None:
 
 def test_a_bias_begins_with_its_layer_and_a_late_one_later() -> None:
     graph = one_neuron([0.0], beta=0.5, threshold=9.0)
-    late = LateBias(values=Values(real=np.array([-0.5])), onset=2)
+    late = LateBias(values=Values(real=np.array([-0.5])), onset=2, until=None)
     population = dataclasses.replace(graph.populations[0], bias=Values(real=np.array([1.0])), late_biases=(late,))
     graph = dataclasses.replace(graph, populations=(population,))
     expected = golden.run(graph, np.zeros((1, 5, 1), np.uint8), arithmetic="real", record=True)

@@ -19,7 +19,7 @@ from tests.targets.spinnaker import cases
 from tests.targets.spinnaker.cases import CLAMP, LATE_ZERO, NONE, ZERO
 
 PER_NEURON = {"beta": np.linspace(0.5, 0.98, 24), "threshold": np.linspace(0.6, 1.4, 24)}
-LATE = (LateBias(values=Values(real=np.linspace(-0.1, 0.3, 24)), onset=2),)
+LATE = (LateBias(values=Values(real=np.linspace(-0.1, 0.3, 24)), onset=2, until=None),)
 
 NETWORKS: dict[str, HardwareGraph] = {
     "delta, reset at once": cases.chain(hidden={"reset": ZERO}),

@@ -54,7 +54,7 @@ def _layer(rng: np.random.Generator, name: str, n: int, reset: Reset) -> Populat
         return np.full(n, rng.uniform(low, high)) if rng.random() < 0.5 else rng.uniform(low, high, n)
 
     beta = np.ones(n) if rng.random() < 0.2 else some(0.3, 0.99)
-    late = (LateBias(values=Values(real=some(-0.2, 0.3)), onset=int(rng.integers(1, 6))),)
+    late = (LateBias(values=Values(real=some(-0.2, 0.3)), onset=int(rng.integers(1, 6)), until=None),)
     return cases.layer(
         name,
         (n,),

@@ -1,7 +1,8 @@
 -- Self-checking testbench: drives the recorded input spikes and compares every spike and every membrane of every layer
 -- and step, and the whole output stream, with what the reference model recorded.
 --
--- Reads  stimulus.txt            runs, then per run: sample, mode, steps; per step: count and addresses of events
+-- Reads  stimulus.txt            runs, then per run: sample, mode, steps; per step: count and addresses of events, each
+--                                address followed by the event's number where events carry numbers
 --        expected_<layer>.txt    per step: sample, step, then spikes and membranes of all neurons
 --        expected_output.txt     per beat of the output stream: kind, address, value
 -- Writes mismatches.txt          the first difference of every layer
@@ -36,6 +37,7 @@ architecture simulation of testbench is
   signal in_tick     : std_logic := '0';
   signal in_last     : std_logic := '0';
   signal in_address  : std_logic_vector(INPUT_ADDRESS_BITS - 1 downto 0) := (others => '0');
+  signal in_value    : std_logic_vector(INPUT_VALUE_BITS - 1 downto 0) := (others => '0');
   signal out_valid, out_tick, out_last : std_logic;
   signal out_ready   : std_logic := '1';
   signal out_address : std_logic_vector(OUTPUT_ADDRESS_BITS - 1 downto 0);
@@ -94,6 +96,7 @@ begin
       in_tick         => in_tick,
       in_last         => in_last,
       in_address      => in_address,
+      in_value        => in_value,
       out_valid       => out_valid,
       out_ready       => out_ready,
       out_tick        => out_tick,
@@ -113,8 +116,9 @@ begin
     variable total, sample, mode, steps, events, event : natural;
     variable seed_1, seed_2 : positive := 17;
     variable chance : real;
+    variable number : integer := 0;
 
-    procedure send(tick, last : std_logic; address : natural) is
+    procedure send(tick, last : std_logic; address : natural; carried : integer) is
     begin
       if mode = 1 then
         uniform(seed_1, seed_2, chance);
@@ -127,6 +131,7 @@ begin
       in_tick    <= tick;
       in_last    <= last;
       in_address <= std_logic_vector(to_unsigned(address, INPUT_ADDRESS_BITS));
+      in_value   <= std_logic_vector(to_signed(carried, INPUT_VALUE_BITS));
       wait until rising_edge(clk) and in_ready = '1';
       wait until falling_edge(clk);
       in_valid <= '0';
@@ -156,12 +161,15 @@ begin
         read(entry, events);
         for k in 1 to events loop
           read(entry, event);
-          send('0', '0', event);
+          if LAYERS(0).value_bits > 0 then
+            read(entry, number);
+          end if;
+          send('0', '0', event, number);
         end loop;
         if step = steps then
-          send('1', '1', 0);
+          send('1', '1', 0, 0);
         else
-          send('1', '0', 0);
+          send('1', '0', 0, 0);
         end if;
       end loop;
       deallocate(entry);

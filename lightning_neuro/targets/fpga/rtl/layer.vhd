@@ -17,6 +17,7 @@ entity layer is
     in_tick     : in  std_logic;
     in_last     : in  std_logic;
     in_address  : in  unsigned(index_bits(LAYERS(INDEX).inputs) - 1 downto 0);
+    in_value    : in  signed(maximum(LAYERS(INDEX).value_bits, 1) - 1 downto 0);
     out_valid   : out std_logic;
     out_ready   : in  std_logic;
     out_tick    : out std_logic;
@@ -33,31 +34,78 @@ end entity;
 
 architecture rtl of layer is
   constant L         : layer_t := LAYERS(INDEX);
-  constant DEPTH     : positive := (L.inputs + L.feedback_rows + L.bias_rows + L.late_bias_rows) * L.groups;
-  constant ROW_WIDTH : positive := L.lanes * L.weight_bits;
-  constant SLICE     : positive := slice_bits(DEPTH, ROW_WIDTH);
+  constant ROW_WIDTH  : positive := L.lanes * L.weight_bits;
+  constant SLICE      : positive := slice_bits(L.words, ROW_WIDTH);
+  constant BIASES     : positive := maximum(L.biases, 1);
+  constant ADDRESSES  : positive := choice(L.spreads, L.words, L.inputs);   -- addresses of events
 
-  signal operation   : operation_t;
-  signal group_index : unsigned(index_bits(L.groups) - 1 downto 0);
-  signal address     : unsigned(index_bits(DEPTH) - 1 downto 0);
+  -- What the sequencer takes: events, or what the address generator makes of them.
+  signal event_valid, event_ready, event_tick, event_last : std_logic;
+  signal event_address : unsigned(index_bits(ADDRESSES) - 1 downto 0);
+  signal event_group   : unsigned(index_bits(L.groups) - 1 downto 0);
+  signal event_value   : signed(maximum(L.value_bits, 1) - 1 downto 0);
+
+  signal operation, early_operation     : operation_t;
+  signal group_index, early_group_index : unsigned(index_bits(L.groups) - 1 downto 0);
+  signal bias_index, early_bias_index   : unsigned(index_bits(BIASES) - 1 downto 0);
+  signal value       : signed(maximum(L.value_bits, 1) - 1 downto 0);      -- of the event whose weights are out
+  signal address     : unsigned(index_bits(L.words) - 1 downto 0);
   signal weights     : std_logic_vector(ROW_WIDTH - 1 downto 0);
   signal settled, last_group, last_step, done   : std_logic;
   signal own_valid, own_taken, own_held, own_idle : std_logic;
   signal own_address : unsigned(index_bits(L.neurons) - 1 downto 0);
   signal sent_valid, sent_ready, sent_tick, sent_last, spikes_done, membranes_done : std_logic;
   signal sent_address : unsigned(index_bits(L.neurons) - 1 downto 0);
-  signal write, add, add_n, synapse_add_n       : std_logic;
+  signal write, add, add_n, synapse_add_n, membrane_bias : std_logic;
 begin
+
+  spread : if L.spreads generate
+    generator : entity work.address_generator
+      generic map (
+        INDEX => INDEX
+      )
+      port map (
+        clk         => clk,
+        rst         => rst,
+        in_valid    => in_valid,
+        in_ready    => in_ready,
+        in_tick     => in_tick,
+        in_last     => in_last,
+        in_address  => in_address,
+        in_value    => in_value,
+        out_valid   => event_valid,
+        out_ready   => event_ready,
+        out_tick    => event_tick,
+        out_last    => event_last,
+        out_address => event_address,
+        out_group   => event_group,
+        out_value   => event_value
+      );
+  else generate
+    event_valid   <= in_valid;
+    in_ready      <= event_ready;
+    event_tick    <= in_tick;
+    event_last    <= in_last;
+    event_address <= in_address;
+    event_group   <= (event_group'range => '0');
+    event_value   <= in_value;
+  end generate;
 
   control : entity work.sequencer
     generic map (
-      INPUTS         => L.inputs,
+      INPUTS         => ADDRESSES,
       NEURONS        => L.neurons,
       FEEDBACK_ROWS  => L.feedback_rows,
-      BIAS_ROWS      => L.bias_rows,
-      LATE_BIAS_ROWS => L.late_bias_rows,
       GROUPS         => L.groups,
+      WORDS          => L.words,
+      SPREAD         => L.spreads,
+      BIASES         => L.biases,
+      BIAS_ONSETS    => bias_onsets_of(INDEX),
+      BIAS_ENDS      => bias_ends_of(INDEX),
+      FIRES_FROM     => L.fires_from,
       CURRENT_BASED  => L.current_based,
+      STARTS         => any_nonzero(initial_values_of(INDEX)),
+      LEAKS          => L.current_based or any_nonzero(leak_multipliers_of(INDEX)),
       UNWINDS        => L.reset_kind = RESET_ZERO and L.reset_delay = 1,
       AMENDS_FIRST   => L.reset_kind = RESET_ZERO and L.reset_delay = 1 and any_nonzero(reset_values_of(INDEX)),
       AMENDS_LAST    => L.reset_kind = RESET_SUBTRACT and L.reset_delay = 1
@@ -65,19 +113,21 @@ begin
     port map (
       clk         => clk,
       rst         => rst,
-      in_valid    => in_valid,
-      in_ready    => in_ready,
-      in_tick     => in_tick,
-      in_last     => in_last,
-      in_address  => in_address,
+      in_valid    => event_valid,
+      in_ready    => event_ready,
+      in_tick     => event_tick,
+      in_last     => event_last,
+      in_address  => event_address,
+      in_group    => event_group,
       own_valid   => own_valid,
       own_address => own_address,
       own_taken   => own_taken,
       own_held    => own_held,
       own_idle    => own_idle,
       address     => address,
-      operation   => operation,
-      group_index => group_index,
+      operation   => early_operation,
+      group_index => early_group_index,
+      bias_index  => early_bias_index,
       last_group  => last_group,
       last_step   => last_step,
       done        => done
@@ -89,7 +139,7 @@ begin
     slices : entity work.weight_memory
       generic map (
         INDEX => INDEX,
-        DEPTH => DEPTH,
+        DEPTH => L.words,
         FIRST => k * SLICE,
         WIDTH => WIDTH
       )
@@ -100,42 +150,87 @@ begin
       );
   end generate;
 
+  -- A number goes with its event until the weights are out; the product takes one cycle, and so everything else does.
+  numbers : if L.value_bits > 0 generate
+    signal value_0, value_1, value_2 : signed(L.value_bits - 1 downto 0);
+  begin
+    value <= value_2;
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        value_0     <= event_value;
+        value_1     <= value_0;
+        value_2     <= value_1;
+        operation   <= early_operation;
+        group_index <= early_group_index;
+        bias_index  <= early_bias_index;
+        if rst = '1' then
+          operation <= NO_OPERATION;
+        end if;
+      end if;
+    end process;
+  else generate
+    value       <= event_value;
+    operation   <= early_operation;
+    group_index <= early_group_index;
+    bias_index  <= early_bias_index;
+  end generate;
+
   add           <= operation.transfer when L.current_based else operation.add;
   add_n         <= not add;
   synapse_add_n <= not operation.add;
-  write         <= operation.clear or operation.unwind or operation.amend or operation.leak or add
-                   or operation.wipe or operation.settle;
+  -- What a generic switches off is never set.
+  write         <= operation.clear or operation.start or operation.unwind or operation.amend or operation.leak or add
+                   or membrane_bias or operation.wipe or operation.settle;
+  membrane_bias <= '0' when L.current_based else operation.bias;
 
   each_lane : for lane in 0 to L.lanes - 1 generate
     constant DRIVE_BITS : positive := drive_bits_of(L);
+    constant CONSTANTS  : integer_vector := rows_of_lane(biases_of(INDEX), BIASES, lane, L.lanes, L.groups);
     signal weight   : signed(L.weight_bits - 1 downto 0);
+    signal added    : signed(added_bits_of(L) - 1 downto 0);
     signal drive    : signed(DRIVE_BITS - 1 downto 0);
     signal membrane : signed(L.state_bits - 1 downto 0);
   begin
     weight <= signed(weights((lane + 1) * L.weight_bits - 1 downto lane * L.weight_bits));
 
+    multiplied : if L.value_bits > 0 generate
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          added <= weight * value;
+        end if;
+      end process;
+    else generate
+      added <= weight;
+    end generate;
+
     exponential : if L.current_based generate
       currents_of_lane : entity work.synapse
         generic map (
           GROUPS           => L.groups,
-          WEIGHT_BITS      => L.weight_bits,
+          WEIGHT_BITS      => added_bits_of(L),
           WEIGHT_SHIFT     => L.weight_shift,
           CURRENT_BITS     => L.current_bits,
+          BIASES           => BIASES,
+          BIAS_VALUES      => CONSTANTS,
           LEAK_MULTIPLIERS => of_lane(current_leak_multipliers_of(INDEX), lane, L.lanes, L.groups),
           LEAK_SHIFT       => L.current_leak_shift
         )
         port map (
           clk         => clk,
           group_index => group_index,
+          bias_index  => bias_index,
           clear       => operation.clear,
           leak        => operation.leak,
           add         => operation.add,
           add_n       => synapse_add_n,
-          weight      => weight,
+          bias        => operation.bias,
+          weight      => added,
           current     => drive
         );
     else generate
-      drive <= weight;
+      drive <= added;
     end generate;
 
     membranes_of_lane : entity work.neuron
@@ -147,21 +242,29 @@ begin
         SUM_BITS         => L.sum_bits,
         LEAK_MULTIPLIERS => of_lane(leak_multipliers_of(INDEX), lane, L.lanes, L.groups),
         LEAK_SHIFT       => L.leak_shift,
+        BIASES           => BIASES,
+        BIAS_VALUES      => unless(L.current_based, CONSTANTS),
+        INITIAL_VALUES   => rows_of_lane(initial_values_of(INDEX), 1, lane, L.lanes, L.groups),
         THRESHOLDS       => of_lane(thresholds_of(INDEX), lane, L.lanes, L.groups),
         RESET_VALUES     => of_lane(reset_values_of(INDEX), lane, L.lanes, L.groups),
+        FIRES_LATE       => L.fires_from > 0,
         RESET_KIND       => L.reset_kind,
         RESET_DELAY      => L.reset_delay
       )
       port map (
         clk         => clk,
         group_index => group_index,
+        bias_index  => bias_index,
         clear       => operation.clear,
+        start       => operation.start,
         unwind      => operation.unwind,
         amend       => operation.amend,
         leak        => operation.leak,
         add         => add,
         add_n       => add_n,
+        bias        => membrane_bias,
         compare     => operation.compare,
+        silent      => operation.silent,
         wipe        => operation.wipe,
         settle      => operation.settle,
         write       => write,

@@ -16,6 +16,7 @@ entity network is
     in_tick     : in  std_logic;                             -- end of a step; carries no event
     in_last     : in  std_logic;                             -- with a tick: end of the sample
     in_address  : in  std_logic_vector(INPUT_ADDRESS_BITS - 1 downto 0);
+    in_value    : in  std_logic_vector(INPUT_VALUE_BITS - 1 downto 0);   -- of the event, where events carry numbers
     out_valid   : out std_logic;
     out_ready   : in  std_logic;
     out_tick    : out std_logic;
@@ -61,7 +62,14 @@ begin
     constant END_BIT    : natural := membrane_bits_before(LAYERS, k + 1);
     signal sent  : unsigned(OUT_BITS - 1 downto 0);
     signal value : signed(LAYERS(k).state_bits - 1 downto 0);
+    signal number : signed(maximum(LAYERS(k).value_bits, 1) - 1 downto 0);
   begin
+    first : if k = 0 generate
+      number <= signed(in_value);
+    else generate
+      number <= (number'range => '0');
+    end generate;
+
     stage : entity work.layer
       generic map (
         INDEX => k
@@ -74,6 +82,7 @@ begin
         in_tick         => tick(k),
         in_last         => last(k),
         in_address      => address(k)(IN_BITS - 1 downto 0),
+        in_value        => number,
         out_valid       => valid(k + 1),
         out_ready       => ready(k + 1),
         out_tick        => tick(k + 1),

@@ -1,10 +1,12 @@
 -- Membranes of one lane. Every operation is one subtraction, so a single carry chain serves them all, one per cycle:
 --   clear     v <- v - v                       start of a sample
+--   start     v <- v - c                       c = -v_init
 --   unwind    v <- v - v  where s              a delayed reset to a value, first half
 --   amend     v <- v - c  where s              its second half (c = -v_reset), or a delayed reset by subtraction (c = theta)
 --   leak      v <- v - leak(v)
 --   add       v <- v - (not drive) - 1         that is v + drive: a weight, or the synaptic current
---   compare   s <- v > theta; is v inside the membrane's range?
+--   bias      v <- v - c                       c = -bias
+--   compare   s <- v > theta, unless neurons are silent yet; is v inside the membrane's range?
 --   wipe      v <- v - v  where a constant has to replace v: reset to a value, lower or upper end of the range; after
 --                         the first spike of a neuron that fires once, in every step
 --   settle    v <- v - c  that constant, negated; or the threshold, for a reset by subtraction
@@ -25,21 +27,29 @@ entity neuron is
     SUM_BITS         : positive;                -- more than STATE_BITS
     LEAK_MULTIPLIERS : integer_vector;
     LEAK_SHIFT       : natural;
+    BIASES           : positive;                -- rows of the table of constants, 1 where there are none
+    BIAS_VALUES      : integer_vector;          -- of rows_of_lane
+    INITIAL_VALUES   : integer_vector;
     THRESHOLDS       : integer_vector;
     RESET_VALUES     : integer_vector;
+    FIRES_LATE       : boolean;                 -- silent is used
     RESET_KIND       : reset_kind_t;
     RESET_DELAY      : natural
   );
   port (
     clk         : in  std_logic;
     group_index : in  unsigned(index_bits(GROUPS) - 1 downto 0);
+    bias_index  : in  unsigned(index_bits(BIASES) - 1 downto 0);
     clear       : in  std_logic;
+    start       : in  std_logic;
     unwind      : in  std_logic;
     amend       : in  std_logic;
     leak        : in  std_logic;
     add         : in  std_logic;
     add_n       : in  std_logic;                -- not add: spares every lane an inverter
+    bias        : in  std_logic;
     compare     : in  std_logic;
+    silent      : in  std_logic;
     wipe        : in  std_logic;
     settle      : in  std_logic;
     write       : in  std_logic;                -- any operation but compare
@@ -64,12 +74,16 @@ architecture rtl of neuron is
 
   -- A membrane above its range has always fired when the threshold lies inside the range, and a reset at once to a
   -- value then replaces it: the upper saturation could never be seen.
-  constant SATURATES_HIGH : boolean := not ((ZERO_AT_ONCE or FIRES_ONCE)
+  constant SATURATES_HIGH : boolean := not ((ZERO_AT_ONCE or FIRES_ONCE) and not FIRES_LATE
                                             and to_signed(maximum_of(THRESHOLDS), SUM_BITS) < HIGH);
 
   -- One word when all neurons of the lane agree, so that it folds into the logic.
   constant THRESHOLD_TABLE : memory_t := table_of(THRESHOLDS, STATE_BITS);
   constant RESET_TABLE     : memory_t := table_of(RESET_VALUES, STATE_BITS);
+  constant STARTS          : boolean  := any_nonzero(INITIAL_VALUES);
+  constant START_TABLE     : memory_t := table_of(negated(INITIAL_VALUES), STATE_BITS + 1);
+  constant BIASED          : boolean  := any_nonzero(BIAS_VALUES);
+  constant BIAS_TABLE      : memory_t := table_of(negated(BIAS_VALUES), SUM_BITS);
 
   constant UNIFORM_LEAK     : boolean := all_equal(LEAK_MULTIPLIERS);
   constant LEAK_DIGITS      : integer_vector := signed_digits(LEAK_MULTIPLIERS(LEAK_MULTIPLIERS'low));
@@ -104,6 +118,9 @@ begin
           above_threshold := above(reset_value, unsigned(threshold(STATE_BITS - 2 downto 0)));
         end if;
         if FIRES_ONCE and remembered = '1' then
+          above_threshold := '0';
+        end if;
+        if FIRES_LATE and silent = '1' then
           above_threshold := '0';
         end if;
         spiked <= above_threshold;
@@ -157,6 +174,12 @@ begin
       elsif SUBTRACT_AT_ONCE and spiked = '1' then
         constant_now <= resize(threshold, SUM_BITS);
       end if;
+    end if;
+    if STARTS and start = '1' then
+      constant_now <= resize(signed(entry(START_TABLE, group_index)), SUM_BITS);
+    end if;
+    if BIASED and bias = '1' then
+      constant_now <= signed(entry(BIAS_TABLE, bias_index & group_index));
     end if;
     if (amend and remembered) = '1' then
       if SUBTRACT_LATER then

@@ -1,7 +1,9 @@
 -- Decides which operation the lanes of a layer carry out next. Every operation walks over the groups of neurons.
 --
--- A step: [unwind amend] leak [amend], add per event until the tick, add per bias row, [transfer], and compare, wipe,
--- settle group by group. What begins the next step follows at once, so it is done while the layer waits for events.
+-- A sample: clear, [start], then steps. A step: [unwind amend] [leak] [amend], add per event until the tick, bias per
+-- constant, [transfer], and compare, wipe, settle group by group. What begins the next step follows at once, so it is done
+-- while the layer waits for events.
+-- Behind an address generator an event is one word of weights for one group; else the sequencer walks over the groups.
 -- In a recurrent layer the spikes of the step before are events too: they go first where both kinds wait, and the tick
 -- is taken only when the last of them has left the layer and come back.
 -- Operations reach the lanes three cycles after they are chosen, all by the same path, so they never overtake each
@@ -13,13 +15,19 @@ use work.snn_pkg.all;
 
 entity sequencer is
   generic (
-    INPUTS         : positive;
+    INPUTS         : positive;           -- addresses of events
     NEURONS        : positive;
     FEEDBACK_ROWS  : natural;            -- of the layer's own spikes; 0: not recurrent
-    BIAS_ROWS      : natural;
-    LATE_BIAS_ROWS : natural;            -- not added in the first step of a sample
     GROUPS         : positive;
+    WORDS          : positive;           -- of weights
+    SPREAD         : boolean;            -- events come from an address generator: their address is that of a word
+    BIASES         : natural;            -- constants
+    BIAS_ONSETS    : integer_vector;     -- first step of each
+    BIAS_ENDS      : integer_vector;     -- first step without it again; 0: none
+    FIRES_FROM     : natural;            -- first step in which neurons may fire
     CURRENT_BASED  : boolean;
+    STARTS         : boolean;            -- membranes begin at a value other than zero
+    LEAKS          : boolean;
     UNWINDS        : boolean;            -- a delayed reset to a value ...
     AMENDS_FIRST   : boolean;            -- ... other than zero
     AMENDS_LAST    : boolean             -- a delayed reset by subtraction
@@ -33,6 +41,7 @@ entity sequencer is
     in_tick     : in  std_logic;
     in_last     : in  std_logic;
     in_address  : in  unsigned(index_bits(INPUTS) - 1 downto 0);
+    in_group    : in  unsigned(index_bits(GROUPS) - 1 downto 0);  -- only behind an address generator
     -- own spikes of the step before
     own_valid   : in  std_logic;
     own_address : in  unsigned(index_bits(NEURONS) - 1 downto 0);
@@ -40,10 +49,11 @@ entity sequencer is
     own_held    : out std_logic;                             -- an event is under way: the next spike has to wait
     own_idle    : in  std_logic;                             -- no spike waits
     -- weight memory, two cycles before its word is used
-    address     : out unsigned(index_bits((INPUTS + FEEDBACK_ROWS + BIAS_ROWS + LATE_BIAS_ROWS) * GROUPS) - 1 downto 0);
+    address     : out unsigned(index_bits(WORDS) - 1 downto 0);
     -- lanes
     operation   : out operation_t;
     group_index : out unsigned(index_bits(GROUPS) - 1 downto 0);
+    bias_index  : out unsigned(index_bits(maximum(BIASES, 1)) - 1 downto 0);
     -- output: one group at a time
     last_group  : out std_logic;
     last_step   : out std_logic;
@@ -53,34 +63,40 @@ end entity;
 
 architecture rtl of sequencer is
   constant RECURRENT    : boolean  := FEEDBACK_ROWS > 0;
-  constant ALL_BIAS     : natural  := BIAS_ROWS + LATE_BIAS_ROWS;
-  constant ROWS         : positive := INPUTS + FEEDBACK_ROWS + ALL_BIAS;
-  constant FIRST_BIAS   : natural  := minimum(INPUTS + FEEDBACK_ROWS, ROWS - 1);   -- without a bias not used
+  constant ROWS         : positive := INPUTS + FEEDBACK_ROWS;
   constant ROW_BITS     : positive := index_bits(ROWS);
-  constant ADDRESS_BITS : positive := index_bits(ROWS * GROUPS);
+  constant ADDRESS_BITS : positive := index_bits(WORDS);
   constant GROUP_BITS   : positive := index_bits(GROUPS);
-  constant BIAS_BITS    : positive := index_bits(ALL_BIAS + 1);
+  constant BIAS_BITS    : positive := index_bits(maximum(BIASES, 1));
 
-  type phase_t is (CLEARING, UNWINDING, AMENDING, LEAKING, LISTENING, ADDING_BIAS, TRANSFERRING, COMPARING, WIPING, SETTLING);
-  signal phase, after_tick, after_bias, after_step, after_walk : phase_t;
+  -- Steps are counted as far as something depends on them.
+  constant STEPS     : natural  := maximum(FIRES_FROM, maximum(maximum_of(BIAS_ONSETS), maximum_of(BIAS_ENDS)));
+  constant STEP_BITS : positive := index_bits(STEPS + 1);
+
+  type phase_t is (CLEARING, STARTING, UNWINDING, AMENDING, LEAKING, LISTENING, ADDING_BIAS, TRANSFERRING, COMPARING,
+                   WIPING, SETTLING);
+  signal phase, after_tick, after_bias, after_step, after_walk, before_events : phase_t;
 
   signal group_now, group_1, group_2       : unsigned(GROUP_BITS - 1 downto 0);
   signal address_now, address_next         : unsigned(ADDRESS_BITS - 1 downto 0);
   signal row                               : unsigned(ROW_BITS - 1 downto 0);
-  signal bias_row                          : unsigned(BIAS_BITS - 1 downto 0);
+  signal bias_now, bias_1, bias_2          : unsigned(BIAS_BITS - 1 downto 0);
+  signal step_now                          : unsigned(STEP_BITS - 1 downto 0);
   signal chosen, operation_1, operation_2  : operation_t;
   signal ending, pending                   : std_logic;  -- last step of the sample; output not finished
-  signal walk, at_last, advance, last_bias : std_logic;
-  signal own, own_now, complete, beginning : std_logic;  -- an own spike is next; none will come; first step
+  signal walk, at_last, advance, over      : std_logic;
+  signal biased, last_bias                 : std_logic;  -- the bias counts in this step; it is the last one
+  signal own, own_now, complete            : std_logic;  -- an own spike is next; none will come
 begin
 
-  after_step <= CLEARING when ending = '1' else UNWINDING when UNWINDS else LEAKING;
-  after_bias <= TRANSFERRING when CURRENT_BASED else COMPARING;
-  after_tick <= ADDING_BIAS when BIAS_ROWS > 0 or (LATE_BIAS_ROWS > 0 and beginning = '0') else after_bias;
+  before_events <= LEAKING when LEAKS else AMENDING when AMENDS_LAST else LISTENING;
+  after_step    <= CLEARING when ending = '1' else UNWINDING when UNWINDS else before_events;
+  after_bias    <= TRANSFERRING when CURRENT_BASED else COMPARING;
+  after_tick    <= ADDING_BIAS when BIASES > 0 else after_bias;
 
   at_last   <= '1' when group_now = GROUPS - 1 else '0';
-  last_bias <= '1' when bias_row + 1 >= ALL_BIAS or (LATE_BIAS_ROWS > 0 and beginning = '1' and bias_row + 1 >= BIAS_ROWS)
-               else '0';
+  last_bias <= '1' when bias_now = maximum(BIASES, 1) - 1 else '0';
+  over      <= at_last or not biased when phase = ADDING_BIAS else at_last;  -- a constant that does not count is over at once
 
   with_feedback : if RECURRENT generate
     own       <= own_valid;
@@ -93,23 +109,34 @@ begin
     complete  <= '1';
     own_taken <= '0';
     own_held  <= '0';
-    in_ready  <= (in_tick or at_last) when phase = LISTENING else '0';
+    in_ready  <= '1' when phase = LISTENING and (in_tick = '1' or at_last = '1' or SPREAD) else '0';
   end generate;
 
-  with_late_bias : if LATE_BIAS_ROWS > 0 generate
+  counting : if STEPS > 0 generate
     process (clk)
     begin
       if rising_edge(clk) then
         if phase = CLEARING then
-          beginning <= '1';
-        elsif phase = SETTLING then
-          beginning <= '0';
+          step_now <= (STEP_BITS - 1 downto 0 => '0');
+        elsif phase = SETTLING and at_last = '1' and step_now < STEPS then
+          step_now <= step_now + 1;
         end if;
       end if;
     end process;
   else generate
-    beginning <= '0';
+    step_now <= (STEP_BITS - 1 downto 0 => '0');
   end generate;
+
+  windows : process (all)
+  begin
+    biased <= '0';
+    for k in 0 to BIASES - 1 loop
+      if bias_now = k and step_now >= BIAS_ONSETS(BIAS_ONSETS'low + k)
+        and (BIAS_ENDS(BIAS_ENDS'low + k) = 0 or step_now < BIAS_ENDS(BIAS_ENDS'low + k)) then
+        biased <= '1';
+      end if;
+    end loop;
+  end process;
 
   -- walk: an operation is chosen for this group; advance: on to the next group.
   choose : process (all)
@@ -119,6 +146,8 @@ begin
     advance <= '1';
     if phase = CLEARING then
       chosen.clear <= '1';
+    elsif phase = STARTING then
+      chosen.start <= '1';
     elsif phase = UNWINDING then
       chosen.unwind <= '1';
     elsif phase = AMENDING then
@@ -128,12 +157,19 @@ begin
     elsif phase = LISTENING then
       chosen.add <= own or (in_valid and not in_tick);
       walk <= own or (in_valid and not in_tick);
+      if SPREAD then
+        advance <= '0';
+      end if;
     elsif phase = ADDING_BIAS then
-      chosen.add <= '1';
+      chosen.bias <= biased;
+      advance <= biased;
     elsif phase = TRANSFERRING then
       chosen.transfer <= '1';
     elsif phase = COMPARING then
       chosen.compare <= not pending;
+      if step_now < FIRES_FROM then
+        chosen.silent <= not pending;
+      end if;
       walk <= not pending;
       advance <= '0';
     elsif phase = WIPING then
@@ -148,14 +184,18 @@ begin
   follow : process (all)
   begin
     after_walk <= LISTENING;
-    if phase = UNWINDING then
+    if phase = CLEARING and STARTS then
+      after_walk <= STARTING;
+    elsif phase = STARTING and LEAKS then
+      after_walk <= LEAKING;
+    elsif phase = UNWINDING then
       if AMENDS_FIRST then
         after_walk <= AMENDING;
       else
-        after_walk <= LEAKING;
+        after_walk <= before_events;
       end if;
     elsif phase = AMENDING and AMENDS_FIRST then
-      after_walk <= LEAKING;
+      after_walk <= before_events;
     elsif phase = LEAKING and AMENDS_LAST then
       after_walk <= AMENDING;
     elsif phase = ADDING_BIAS then
@@ -183,7 +223,7 @@ begin
         end if;
       elsif phase = WIPING then
         phase <= SETTLING;
-      elsif (walk and at_last) = '1' then
+      elsif (walk and over) = '1' then
         phase <= after_walk;
       elsif phase = SETTLING then
         phase <= COMPARING;
@@ -198,9 +238,9 @@ begin
       end if;
 
       if phase = LISTENING then
-        bias_row <= (BIAS_BITS - 1 downto 0 => '0');
-      elsif at_last = '1' then
-        bias_row <= bias_row + 1;
+        bias_now <= (BIAS_BITS - 1 downto 0 => '0');
+      elsif over = '1' then
+        bias_now <= bias_now + 1;
       end if;
 
       if chosen.compare = '1' then
@@ -221,14 +261,14 @@ begin
     end if;
   end process;
 
-  row <= to_unsigned(FIRST_BIAS, ROW_BITS) + bias_row when ALL_BIAS > 0 and phase = ADDING_BIAS else
-         resize(own_address, ROW_BITS) when RECURRENT and own_now = '1' else
-         resize(in_address, ROW_BITS);
+  row <= resize(own_address, ROW_BITS) when RECURRENT and own_now = '1' else resize(in_address, ROW_BITS);
 
   own_now <= own when phase = LISTENING else '0';
 
   -- The row in the first group, then one group further each cycle.
-  single : if GROUPS = 1 generate
+  single : if SPREAD generate
+    address_next <= in_address;
+  elsif GROUPS = 1 generate
     address_next <= row + INPUTS when RECURRENT and own_now = '1' else row;
   else generate
     signal start, stride : unsigned(ADDRESS_BITS - 1 downto 0);
@@ -254,9 +294,16 @@ begin
       if chosen.add = '1' then               -- otherwise the memory keeps still
         address_now <= address_next;
       end if;
-      group_1 <= group_now;
+      if SPREAD and phase = LISTENING then
+        group_1 <= in_group;
+      else
+        group_1 <= group_now;
+      end if;
       group_2 <= group_1;
       group_index <= group_2;
+      bias_1 <= bias_now;
+      bias_2 <= bias_1;
+      bias_index <= bias_2;
       operation_1 <= chosen;
       operation_2 <= operation_1;
       operation <= operation_2;

@@ -14,14 +14,21 @@ package snn_pkg is
   -- What one layer is; all numbers are chosen by the package writer, per layer.
   type layer_t is record
     inputs             : positive;      -- input lines
+    value_bits         : natural;       -- an input event carries a number of so many bits; 0: it is a spike
     feedback_rows      : natural;       -- weight rows of the layer's own spikes of the step before: neurons, or 0
-    bias_rows          : natural;       -- weight rows that are added in every step
-    late_bias_rows     : natural;       -- weight rows that are added in every step but a sample's first
     neurons            : positive;
     lanes              : positive;      -- neurons updated per clock cycle
-    groups             : positive;      -- ceil(neurons / lanes): turns that one event takes
+    groups             : positive;      -- ceil(neurons / lanes)
+    spreads            : boolean;       -- an address generator tells what an event reaches; else it reaches all groups
+    in_rows            : positive;      -- input line = (row * in_columns + column) * in_channels + channel
+    in_columns         : positive;
+    in_channels        : positive;
+    turns              : positive;      -- words of weights that an event takes at every place it reaches
+    words              : positive;      -- words of weights in all
     weight_bits        : positive;
-    weight_shift       : natural;       -- weight LSB = membrane LSB * 2**weight_shift
+    weight_shift       : natural;       -- weight LSB (times input LSB) = membrane LSB * 2**weight_shift
+    biases             : natural;       -- constants added to every neuron, each in steps of its own
+    fires_from         : natural;       -- no spike before this step of a sample
     state_bits         : positive;      -- membrane between steps
     sum_bits           : positive;      -- holds the exact sum of a step before the one saturation
     leak_shift         : natural;
@@ -33,24 +40,33 @@ package snn_pkg is
     emits_membranes    : boolean;       -- the output stream carries membranes instead of spikes
   end record;
 
+  -- Along which an event is spread.
+  type axis_t is (ROW_AXIS, COLUMN_AXIS, CHANNEL_AXIS);
+
   type layers_t is array (natural range <>) of layer_t;
 
-  -- What the lanes do in a cycle (neuron.vhd says what each means); at most one is set.
+  -- What the lanes do in a cycle (neuron.vhd says what each means); at most one is set, and silent.
   type operation_t is record
     clear    : std_logic;
+    start    : std_logic;               -- initial membranes
     unwind   : std_logic;
     amend    : std_logic;
     leak     : std_logic;
     add      : std_logic;               -- weights of one row
+    bias     : std_logic;               -- one of the constants
     transfer : std_logic;               -- synaptic currents to the membranes
     compare  : std_logic;
+    silent   : std_logic;               -- with compare: nothing may fire yet
     wipe     : std_logic;
     settle   : std_logic;
   end record;
 
   constant NO_OPERATION : operation_t := (others => '0');
 
-  -- What drives a membrane: a weight, or a synaptic current that already counts in membrane LSBs.
+  -- What an event adds: a weight, times the number that the event carries.
+  function added_bits_of(layer : layer_t) return positive;
+
+  -- What drives a membrane: that, or a synaptic current that already counts in membrane LSBs.
   function drive_bits_of(layer : layer_t) return positive;
   function drive_shift_of(layer : layer_t) return natural;
 
@@ -68,6 +84,18 @@ package snn_pkg is
   -- Constants of the neurons of one lane: neuron = group * lanes + lane; the last one pads an unfinished group.
   function of_lane(values : integer_vector; lane : natural; lanes : positive; groups : positive) return integer_vector;
 
+  -- The same for what is added to membranes, in several rows; neurons that do not exist get 0, so that they never fire. The entry of (row, group) lies at row & group, taken as one number;
+  -- places between are filled so that a single row, or one that repeats itself, still folds in table_of.
+  function rows_of_lane(values : integer_vector; rows : positive; lane : natural; lanes : positive; groups : positive)
+    return integer_vector;
+
+  function negated(values : integer_vector) return integer_vector;
+
+  -- Zeros when the condition holds, else the values.
+  function unless(condition : boolean; values : integer_vector) return integer_vector;
+
+  function choice(condition : boolean; one, other : positive) return positive;
+
   function all_equal(values : integer_vector) return boolean;
 
   function any_nonzero(values : integer_vector) return boolean;
@@ -81,10 +109,13 @@ package snn_pkg is
   -- Some bits of every word; zeros behind the last word.
   function slice_of(words : memory_t; first : natural; word_bits, depth : positive) return memory_t;
 
-  -- Integers as a table of words, a single word when all are equal.
+  -- The shortest power of two after which all values repeat; their number when there is none.
+  function period_of(values : integer_vector) return positive;
+
+  -- Integers as a table of words, as many as it takes until they repeat: a single word when all are equal.
   function table_of(values : integer_vector; bits : positive) return memory_t;
 
-  -- Word of such a table for a group.
+  -- Word of such a table for an index.
   function entry(words : memory_t; group_index : unsigned) return std_logic_vector;
 
   -- Non-adjacent signed digits (-1, 0, 1) of a constant, least significant first: the fewest adders for a product.
@@ -92,6 +123,12 @@ package snn_pkg is
 
   -- floor(value * constant / 2**shift), the constant given by its digits: additions of shifted values.
   function leak_by_constant(value : signed; digits : integer_vector; shift : natural) return signed;
+
+  -- value * factor, the constant factor as additions of shifted values; modulo 2**bits.
+  function times(value : unsigned; factor : natural; bits : positive) return unsigned;
+
+  -- value / divisor, for values that are less than most; the divisor is a constant.
+  function quotient(value : unsigned; divisor, most : positive) return unsigned;
 
   -- floor(value * multiplier / 2**shift) with a multiplier from a table.
   function leak_by_product(value : signed; multiplier : unsigned; shift : natural) return signed;
@@ -113,12 +150,17 @@ package body snn_pkg is
     return bits;
   end function;
 
+  function added_bits_of(layer : layer_t) return positive is
+  begin
+    return layer.weight_bits + layer.value_bits;
+  end function;
+
   function drive_bits_of(layer : layer_t) return positive is
   begin
     if layer.current_based then
       return layer.current_bits;
     end if;
-    return layer.weight_bits;
+    return added_bits_of(layer);
   end function;
 
   function drive_shift_of(layer : layer_t) return natural is
@@ -165,6 +207,51 @@ package body snn_pkg is
       result(group_index) := values(values'low + neuron);
     end loop;
     return result;
+  end function;
+
+  function rows_of_lane(values : integer_vector; rows : positive; lane : natural; lanes : positive; groups : positive)
+    return integer_vector is
+    constant NEURONS : positive := values'length / rows;
+    constant STRIDE  : positive := 2 ** index_bits(groups);
+    variable result  : integer_vector(0 to 2 ** index_bits(rows) * STRIDE - 1);
+    variable row, neuron : natural;
+  begin
+    for k in result'range loop
+      row := (k / STRIDE) mod rows;
+      neuron := ((k mod STRIDE) mod groups) * lanes + lane;
+      if neuron < NEURONS then
+        result(k) := values(values'low + row * NEURONS + neuron);
+      else
+        result(k) := 0;
+      end if;
+    end loop;
+    return result;
+  end function;
+
+  function negated(values : integer_vector) return integer_vector is
+    variable result : integer_vector(0 to values'length - 1);
+  begin
+    for k in result'range loop
+      result(k) := -values(values'low + k);
+    end loop;
+    return result;
+  end function;
+
+  function unless(condition : boolean; values : integer_vector) return integer_vector is
+    variable zeros : integer_vector(0 to values'length - 1) := (others => 0);
+  begin
+    if condition then
+      return zeros;
+    end if;
+    return values;
+  end function;
+
+  function choice(condition : boolean; one, other : positive) return positive is
+  begin
+    if condition then
+      return one;
+    end if;
+    return other;
   end function;
 
   function all_equal(values : integer_vector) return boolean is
@@ -215,17 +302,29 @@ package body snn_pkg is
     return result;
   end function;
 
+  function period_of(values : integer_vector) return positive is
+    variable period  : positive := 1;
+    variable repeats : boolean;
+  begin
+    while period < values'length loop
+      repeats := true;
+      for k in period to values'length - 1 loop
+        repeats := repeats and values(values'low + k) = values(values'low + k - period);
+      end loop;
+      if repeats then
+        return period;
+      end if;
+      period := period * 2;
+    end loop;
+    return values'length;
+  end function;
+
   function table_of(values : integer_vector; bits : positive) return memory_t is
-    variable words : memory_t(values'length - 1 downto 0)(bits - 1 downto 0);
-    variable one   : memory_t(0 downto 0)(bits - 1 downto 0);
+    variable words : memory_t(period_of(values) - 1 downto 0)(bits - 1 downto 0);
   begin
     for k in words'range loop
       words(k) := std_logic_vector(to_signed(values(values'low + k), bits));
     end loop;
-    one(0) := words(0);
-    if all_equal(values) then
-      return one;
-    end if;
     return words;
   end function;
 
@@ -234,7 +333,7 @@ package body snn_pkg is
     if words'length = 1 then
       return words(0);
     end if;
-    return words(to_integer(group_index));
+    return words(to_integer(resize(group_index, index_bits(words'length))));
   end function;
 
   function any_nonzero(values : integer_vector) return boolean is
@@ -248,7 +347,7 @@ package body snn_pkg is
   end function;
 
   function signed_digits(constant_value : natural) return integer_vector is
-    variable digits : integer_vector(0 to 17) := (0 to 17 => 0);
+    variable digits : integer_vector(0 to 18) := (0 to 18 => 0);
     variable rest   : natural := constant_value;
   begin
     for k in digits'range loop
@@ -278,6 +377,42 @@ package body snn_pkg is
       end if;
     end loop;
     return resize(total(WIDTH - 1 downto shift), value'length);
+  end function;
+
+  function times(value : unsigned; factor : natural; bits : positive) return unsigned is
+    constant DIGITS : integer_vector := signed_digits(factor);
+    variable term   : unsigned(bits - 1 downto 0);
+    variable total  : unsigned(bits - 1 downto 0) := (bits - 1 downto 0 => '0');
+  begin
+    for k in DIGITS'range loop
+      if DIGITS(k) /= 0 and k < bits then
+        term := (bits - 1 downto 0 => '0');
+        term(bits - 1 downto k) := resize(value, bits - k);
+        if DIGITS(k) > 0 then
+          total := total + term;
+        else
+          total := total - term;
+        end if;
+      end if;
+    end loop;
+    return total;
+  end function;
+
+  -- Multiplication by 2**SHIFT / divisor, rounded up: exact while divisor * most <= 2**SHIFT.
+  function quotient(value : unsigned; divisor, most : positive) return unsigned is
+    constant SHIFT   : natural  := index_bits(divisor) + index_bits(most);
+    constant BITS    : positive := index_bits(most);
+    variable product : unsigned(SHIFT + BITS downto 0);
+  begin
+    if divisor = 1 then
+      return resize(value, BITS);
+    elsif most <= divisor then
+      return (BITS - 1 downto 0 => '0');
+    elsif 2 ** index_bits(divisor) = divisor then
+      return resize(value(value'high downto value'low + index_bits(divisor)), BITS);
+    end if;
+    product := times(value, (2 ** SHIFT + divisor - 1) / divisor, SHIFT + BITS + 1);
+    return product(SHIFT + BITS - 1 downto SHIFT);
   end function;
 
   function leak_by_product(value : signed; multiplier : unsigned; shift : natural) return signed is

@@ -13,6 +13,7 @@ entity snn_top is
     in_tick     : in  std_logic;
     in_last     : in  std_logic;
     in_address  : in  std_logic_vector(INPUT_ADDRESS_BITS - 1 downto 0);
+    in_value    : in  std_logic_vector(INPUT_VALUE_BITS - 1 downto 0);
     out_valid   : out std_logic;
     out_ready   : in  std_logic;
     out_tick    : out std_logic;
@@ -34,6 +35,7 @@ begin
       in_tick         => in_tick,
       in_last         => in_last,
       in_address      => in_address,
+      in_value        => in_value,
       out_valid       => out_valid,
       out_ready       => out_ready,
       out_tick        => out_tick,

@@ -1,4 +1,5 @@
--- Exponential synaptic currents of one lane: i <- i - leak(i) at the start of a step, i <- i + w for every event.
+-- Exponential synaptic currents of one lane: i <- i - leak(i) at the start of a step, i <- i + w for every event, and the
+-- constants at its end.
 -- The width is chosen so that the current never saturates.
 library ieee;
 use ieee.std_logic_1164.all;
@@ -11,22 +12,28 @@ entity synapse is
     WEIGHT_BITS      : positive;
     WEIGHT_SHIFT     : natural;
     CURRENT_BITS     : positive;
+    BIASES           : positive;                            -- rows of the table of constants, 1 where there are none
+    BIAS_VALUES      : integer_vector;                      -- of rows_of_lane
     LEAK_MULTIPLIERS : integer_vector;
     LEAK_SHIFT       : natural
   );
   port (
     clk         : in  std_logic;
     group_index : in  unsigned(index_bits(GROUPS) - 1 downto 0);
+    bias_index  : in  unsigned(index_bits(BIASES) - 1 downto 0);
     clear       : in  std_logic;
     leak        : in  std_logic;
     add         : in  std_logic;
     add_n       : in  std_logic;                            -- not add
+    bias        : in  std_logic;
     weight      : in  signed(WEIGHT_BITS - 1 downto 0);
     current     : out signed(CURRENT_BITS - 1 downto 0)     -- before this cycle's operation
   );
 end entity;
 
 architecture rtl of synapse is
+  constant BIASED     : boolean  := any_nonzero(BIAS_VALUES);
+  constant BIAS_TABLE : memory_t := table_of(negated(BIAS_VALUES), CURRENT_BITS);
   signal state, lost, operand, updated : signed(CURRENT_BITS - 1 downto 0);
   signal borrowed : signed(CURRENT_BITS downto 0);
   signal write : std_logic;
@@ -48,6 +55,8 @@ begin
     shifted(CURRENT_BITS - 1 downto WEIGHT_SHIFT) := resize(weight, CURRENT_BITS - WEIGHT_SHIFT);
     if add = '1' then
       operand <= not shifted;
+    elsif BIASED and bias = '1' then
+      operand <= signed(entry(BIAS_TABLE, bias_index & group_index));
     else
       operand <= lost;
     end if;
@@ -56,7 +65,7 @@ begin
   -- Plus is minus "not" minus one; see neuron.vhd.
   borrowed <= (state & add_n) - (operand & '1');
   updated <= (CURRENT_BITS - 1 downto 0 => '0') when clear = '1' else borrowed(CURRENT_BITS downto 1);
-  write   <= clear or leak or add;
+  write   <= clear or leak or add or bias;
   current <= state;
 
   one_group : if GROUPS = 1 generate
