@@ -17,6 +17,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import nnls
 
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import (
@@ -37,7 +40,7 @@ from lightning_neuro.graph.hardware_graph import (
 from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget, yosys
-from lightning_neuro.targets.fpga.area import shape_of
+from lightning_neuro.targets.fpga.area import LayerShape, block_rams, features, luts, shape_of
 from lightning_neuro.targets.fpga.verify import Subject, translate
 
 RESULTS = Path(__file__).parent / "area" / "results.jsonl"
@@ -60,6 +63,9 @@ class Shape:
     reset_delay: int
     tau_syn: bool
     readout: str
+    bias: bool
+    varied: bool
+    v_init: float
 
 
 def shapes() -> list[Shape]:
@@ -68,16 +74,29 @@ def shapes() -> list[Shape]:
     drawn = []
     for k in range(36):
         layers = int(rng.integers(1, 4))
-        sizes = (int(rng.choice([16, 40, 64, 128, 256, 784])), *(int(rng.choice([10, 16, 24, 32, 64, 128])) for _ in range(layers)))
+        hidden = (int(rng.choice([10, 16, 24, 32, 64, 128])) for _ in range(layers))
+        sizes = (int(rng.choice([16, 40, 64, 128, 256, 784])), *hidden)
         lanes = tuple(int(min(n, rng.choice([1, 2, 4, 8, 16, 32, n]))) for n in sizes[1:])
-        drawn.append(Shape(
-            name=f"fit{k}", sizes=sizes, lanes=lanes,
-            weight_bits=int(rng.integers(2, 11)), state_bits=int(rng.integers(6, 19)),
-            leak_bits=int(rng.choice([3, 4, 8])), beta=float(rng.choice([0.875, 0.9, 0.9375, 1.0], p=[0.4, 0.3, 0.2, 0.1])),
-            reset=str(rng.choice(["zero", "subtract"])), reset_delay=int(rng.choice([0, 0, 1])),
-            tau_syn=bool(rng.random() < 0.2), readout=str(rng.choice(["spike_count", "spike_count", "membrane_max"])),
-        ))  # fmt: skip
-    base = {"beta": 0.875, "reset": "zero", "reset_delay": 0, "tau_syn": False, "readout": "spike_count"}
+        drawn.append(
+            Shape(
+                name=f"fit{k}",
+                sizes=sizes,
+                lanes=lanes,
+                weight_bits=int(rng.integers(2, 11)),
+                state_bits=int(rng.integers(6, 19)),
+                leak_bits=int(rng.choice([3, 4, 8])),
+                beta=float(rng.choice([0.875, 0.9, 0.9375, 1.0], p=[0.4, 0.3, 0.2, 0.1])),
+                reset=str(rng.choice(["zero", "subtract"])),
+                reset_delay=int(rng.choice([0, 0, 1])),
+                tau_syn=bool(rng.random() < 0.2),
+                readout=str(rng.choice(["spike_count", "spike_count", "membrane_max"])),
+                bias=bool(rng.random() < 0.25),
+                varied=bool(rng.random() < 0.2),
+                v_init=float(rng.choice([0.0, 0.0, 0.5])),
+            )
+        )
+    base = {"beta": 0.875, "reset": "zero", "reset_delay": 0, "tau_syn": False, "readout": "spike_count",
+            "bias": False, "varied": False, "v_init": 0.0}  # fmt: skip
     tests = [
         Shape(name="test0", sizes=(64, 128, 10), lanes="auto", weight_bits=6, state_bits=12, leak_bits=8, **base),
         Shape(name="test1", sizes=(784, 128, 10), lanes="auto", weight_bits=6, state_bits=12, leak_bits=8, **base),
@@ -99,18 +118,21 @@ def network(shape: Shape) -> HardwareGraph:
         zeros, ones = np.zeros(n), np.ones(n)
         last = k == len(shape.sizes) - 2 and shape.readout.startswith("membrane")
         kind = ResetKind.NONE if last else ResetKind(shape.reset)
+        bias = rng.normal(0.0, 0.1, n) if shape.bias else zeros
+        threshold = rng.uniform(0.8, 1.2, n) if shape.varied else ones
         constants = {
             "leak_mem": Leak(beta=shape.beta * ones),
-            "threshold": Values(real=ones),
+            "threshold": Values(real=threshold),
             "v_reset": Values(real=zeros),
+            "v_init": Values(real=shape.v_init * ones),
             "reset": Reset(kind=kind, delay=0 if last else shape.reset_delay),
         }
         neuron = CubaLif(leak_syn=Leak(beta=0.8 * ones), **constants) if shape.tau_syn else Lif(**constants)
-        populations.append(Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=Values(real=zeros)))
+        populations.append(Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=Values(real=bias)))
         weight = Values(real=rng.laplace(0.0, 1.5 / np.sqrt(n_in), (n, n_in)))
         projections.append(Projection(pre=names[k], post=names[k + 1], connection=Dense(weight=weight), delay=0))
     graph = HardwareGraph(
-        input=Input(name="input", shape=(shape.sizes[0],)),
+        input=Input(name="input", shape=(shape.sizes[0],), format=None),
         populations=tuple(populations),
         projections=tuple(projections),
         output=names[-1],
@@ -169,6 +191,39 @@ def measure(wanted: list[str]) -> None:
         with RESULTS.open("a") as stream:
             stream.write(json.dumps(result) + "\n")
         print(shape.name, shape.sizes, shape.lanes, result.get("cells", result.get("refused")), flush=True)
+
+
+def fit() -> None:
+    """Least squares of relative errors with coefficients that are not negative; written where searches read them."""
+    found = [result for result in measured().values() if "cells" in result]
+    layers = {result["name"]: [LayerShape(**plain) for plain in result["layers"]] for result in found}
+    names = list(features(found and layers[found[0]["name"]][0]))
+    table = {name: [sum(features(layer)[term] for layer in of) for term in names] for name, of in layers.items()}
+    lut = {result["name"]: float(result["cells"]["lut"]) for result in found}
+    used = [name for name in table if name.startswith("fit")]
+    relative = np.array([np.array(table[name]) / lut[name] for name in used])
+    weights, _ = nnls(relative, np.ones(len(used)))
+    chosen = {term: round(float(weight), 4) for term, weight in zip(names, weights, strict=True)}
+    rows = []
+    for result in found:
+        name, cells = result["name"], result["cells"]
+        guess, blocks = luts(layers[name], chosen), sum(block_rams(layer) for layer in layers[name])
+        rows.append((name, lut[name], guess, guess / lut[name] - 1, cells["ramb18"] + 2 * cells["ramb36"], blocks))
+    errors = {kind: np.array([abs(row[3]) for row in rows if row[0].startswith(kind)]) for kind in ("fit", "test")}
+    stated = {kind: {"mean": round(float(e.mean()), 4), "max": round(float(e.max()), 4), "networks": len(e)}
+              for kind, e in errors.items() if len(e)}  # fmt: skip
+    COEFFICIENTS.write_text(json.dumps({"lut": chosen, "relative_error": stated}, indent=1) + "\n")
+    show(rows, stated)
+
+
+def show(rows: list[tuple[str, float, float, float, int, int]], stated: dict[str, dict[str, float]]) -> None:
+    """Print measured and predicted numbers side by side."""
+    table = Table("network", "LUT", "model", "error", "RAMB18", "model")
+    for name, lut, guess, error, blocks, predicted in rows:
+        table.add_row(name, f"{lut:,.0f}", f"{guess:,.0f}", f"{100 * error:+.1f} %", str(blocks), str(predicted))
+    console = Console()
+    console.print(table)
+    console.print(stated)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from lightning_neuro.search.run import Found, SearchRequest, search
 from lightning_neuro.search.show import render, write
 from lightning_neuro.search.space import Space
 from lightning_neuro.targets.base import Progress
+from lightning_neuro.targets.fpga.lanes import Lanes
 
 USAGE = """\
 Find the cheapest number widths that keep the accuracy:  lightning-neuro search PATH [key=value ...]
@@ -28,7 +29,8 @@ Find the cheapest number widths that keep the accuracy:  lightning-neuro search 
   space.weight_bits=[4,5,6,7,8]  space.state_bits=[4,...,10]  space.leak_bits=[2,3]
   space.per_layer=true     every layer gets widths of its own
   method=grid              every point, or optuna: trials=200 points that it asks for
-  price=bits               what is to be small
+  price=bits               what is to be small: bits, or on Xilinx 7-series lut, ramb18, area (both), estimated
+  lanes=auto               target.lanes of the FPGA that the area is estimated for
   tolerance=0.005          accuracy that the recommended point may lose against float
   samples=2000             evaluation samples; default all
   workers=2                threads; default one per core
@@ -87,6 +89,7 @@ def search_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         price=cfg.price,
         tolerance=float(cfg.tolerance),
         samples=cfg.samples,
+        lanes=_lanes(cfg),
         workers=cfg.workers or os.cpu_count() or 1,
         keep=cfg.keep,
     )
@@ -94,6 +97,11 @@ def search_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
     found = search(path, out, request, progress)
     write(found, out)
     return found, out
+
+
+def _lanes(cfg: DictConfig) -> Lanes:
+    value: Any = OmegaConf.to_container(cfg)["lanes"]  # type: ignore[call-overload, index]
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _whole(value: object, least: int) -> bool:

@@ -18,6 +18,7 @@ from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Rese
 from lightning_neuro.graph.quantize import Widths
 from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.search.cost import Cost, cost_of
+from lightning_neuro.targets.fpga.lanes import Lanes
 
 SATURATION_SAMPLES = 64  # of the calibration set
 
@@ -30,11 +31,13 @@ class Subject:
         graph: network in real numbers.
         evaluation: labelled samples that the accuracy is measured on.
         calibration: training samples for ranges and scales; None in a foreign file.
+        lanes: the FPGA target's setting, for the area.
     """
 
     graph: HardwareGraph
     evaluation: Inputs
     calibration: Inputs | None
+    lanes: Lanes
 
     @property
     def populations(self) -> tuple[str, ...]:
@@ -70,7 +73,12 @@ def measure(subject: Subject, widths: Widths) -> Point:
     arithmetic = "event" if graph.time is TimeBase.CONTINUOUS else "fixed"
     right = accuracy(graph, subject.evaluation, arithmetic)
     assert right is not None  # the search starts only with labels
-    return Point(widths=widths, accuracy=right, cost=cost_of(graph), saturation=saturation(graph, subject.calibration))
+    return Point(
+        widths=widths,
+        accuracy=right,
+        cost=cost_of(graph, subject.lanes),
+        saturation=saturation(graph, subject.calibration),
+    )
 
 
 def rounded(subject: Subject, widths: Widths) -> tuple[HardwareGraph, StoredQuantization]:

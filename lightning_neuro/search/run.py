@@ -24,6 +24,7 @@ from lightning_neuro.search.parallel import in_threads
 from lightning_neuro.search.space import Space, grid, numbers
 from lightning_neuro.source import load_source
 from lightning_neuro.targets.base import Progress
+from lightning_neuro.targets.fpga.lanes import Lanes
 
 JOURNAL = "points.jsonl"
 
@@ -38,6 +39,7 @@ class SearchRequest:
         price: which cost counts: a key of ``PRICES``.
         tolerance: accuracy that the recommended point may lose against float, 0..1.
         samples: evaluation samples; None takes all.
+        lanes: the FPGA target's setting, for the area.
         workers: threads that measure points.
         keep: write the recommended widths and integers into the checkpoint.
     """
@@ -47,6 +49,7 @@ class SearchRequest:
     price: str
     tolerance: float
     samples: int | None
+    lanes: Lanes
     workers: int
     keep: bool
 
@@ -138,6 +141,7 @@ def _subject(record: NetworkRecord, path: Path, request: SearchRequest) -> Subje
         graph=lower(record.graph, record.metadata),
         evaluation=inputs if request.samples is None else first_samples(inputs, request.samples),
         calibration=record.calibration,
+        lanes=request.lanes,
     )
 
 
