@@ -128,7 +128,11 @@ def network(shape: Shape) -> HardwareGraph:
             "reset": Reset(kind=kind, delay=0 if last else shape.reset_delay),
         }
         neuron = CubaLif(leak_syn=Leak(beta=0.8 * ones), **constants) if shape.tau_syn else Lif(**constants)
-        populations.append(Population(name=names[k + 1], shape=(n,), neuron=neuron, bias=Values(real=bias)))
+        populations.append(
+            Population(
+                name=names[k + 1], shape=(n,), neuron=neuron, bias=Values(real=bias), fires_from=0, fires_until=None
+            )
+        )
         weight = Values(real=rng.laplace(0.0, 1.5 / np.sqrt(n_in), (n, n_in)))
         projections.append(Projection(pre=names[k], post=names[k + 1], connection=Dense(weight=weight), delay=0))
     graph = HardwareGraph(
@@ -159,7 +163,8 @@ def synthesise(shape: Shape) -> dict[str, object]:
     layers, start = target.plan(graph), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         artefact, work = Path(folder) / "artefact", Path(folder) / "work"
-        artefact.mkdir(), work.mkdir()
+        artefact.mkdir()
+        work.mkdir()
         target.write(Job(graph=graph, real_graph=graph, vectors=vectors, record=None), artefact)
         subject = Subject(
             graph=graph, layers=layers, artefact=artefact, vectors=vectors, clock_mhz=100.0, timeout_s=TIMEOUT_S
@@ -197,7 +202,7 @@ def fit() -> None:
     """Least squares of relative errors with coefficients that are not negative; written where searches read them."""
     found = [result for result in measured().values() if "cells" in result]
     layers = {result["name"]: [LayerShape(**plain) for plain in result["layers"]] for result in found}
-    names = list(features(found and layers[found[0]["name"]][0]))
+    names = list(features(next(iter(layers.values()))[0]))
     table = {name: [sum(features(layer)[term] for layer in of) for term in names] for name, of in layers.items()}
     lut = {result["name"]: float(result["cells"]["lut"]) for result in found}
     used = [name for name in table if name.startswith("fit")]

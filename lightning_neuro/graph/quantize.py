@@ -369,7 +369,8 @@ def best_lsb(weights: NDArray[np.float64], bits: int) -> float:
     if largest == 0.0:
         return 1.0
     high = max(1, (1 << (bits - 1)) - 1)
-    grid = next((largest / n for n in range(1, high + 1) if on_grid(weights, largest / n)), None)
+    steps = (largest / n for n in range(1, high + 2))  # the range holds one negative number more
+    grid = next((step for step in steps if on_grid(weights, step) and weights.max() < (high + 0.5) * step), None)
     if grid is not None:
         return grid
     candidates = largest / high * np.linspace(0.25, 1.0, 76)

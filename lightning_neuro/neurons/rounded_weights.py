@@ -63,7 +63,7 @@ class RoundedWeights(nn.Module):
 
     def effective_lsb(self) -> float:
         """The LSB that the weights have now."""
-        return max(float(self.lsb), self.least_lsb, _SMALLEST_LSB)
+        return max(float(self.lsb.detach()), self.least_lsb, _SMALLEST_LSB)
 
     def _best(self, weight: Tensor) -> float:
         return max(best_lsb(weight.detach().double().cpu().numpy(), self.bits), self.least_lsb)

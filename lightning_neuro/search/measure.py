@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind, TimeBase
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import Widths
 from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.search.cost import Cost, cost_of
@@ -96,9 +95,10 @@ def saturation(graph: HardwareGraph, inputs: Inputs | None) -> dict[str, float]:
         graph: quantised graph.
         inputs: samples; the first ``SATURATION_SAMPLES`` are used. Empty result without any, or in continuous time.
     """
-    if not isinstance(inputs, SpikeSet) or inputs.spikes.dtype != np.uint8 or graph.time is TimeBase.CONTINUOUS:
+    if not isinstance(inputs, SpikeSet) or graph.time is TimeBase.CONTINUOUS:
         return {}
-    recording = golden.run(graph, inputs.spikes[:SATURATION_SAMPLES], arithmetic="fixed", record=True)
+    some = raster_of(inputs.take(slice(SATURATION_SAMPLES)), graph, "fixed")
+    recording = golden.run(graph, some, arithmetic="fixed", record=True)
     found = {}
     for population in graph.populations:
         neuron, state = population.neuron, population.state_format

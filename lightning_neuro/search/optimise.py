@@ -129,7 +129,7 @@ def _study(folder: Path, how: Optimisation) -> optuna.Study:
         study_name="widths",
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(folder / STUDY))),
         directions=("maximize", "minimize"),
-        sampler=optuna.samplers.TPESampler(seed=how.seed, multivariate=True, warn_independent_sampling=False),
+        sampler=optuna.samplers.TPESampler(seed=how.seed, multivariate=True),
         load_if_exists=True,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from lightning_neuro.checkpoint import KEY, NetworkRecord, first_samples, load_checkpoint, write_checkpoint
+from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
@@ -21,6 +22,7 @@ from lightning_neuro.search.journal import Heading, Journal
 from lightning_neuro.search.measure import Point, Subject, measure, rounded
 from lightning_neuro.search.optimise import Optimisation, optimise
 from lightning_neuro.search.parallel import in_threads
+from lightning_neuro.search.profile import LayerProfile, profile
 from lightning_neuro.search.space import Space, grid, numbers
 from lightning_neuro.source import load_source
 from lightning_neuro.targets.base import Progress
@@ -64,6 +66,8 @@ class Found:
         points: all that were measured, in order of measurement.
         front: points that no other beats in accuracy and cost at once.
         recommended: the cheapest within the tolerance; None when there is none.
+        profile: the recommended integers beside the real network, layer by layer; empty without a recommendation, in
+            continuous time and without calibration samples.
         request: what was asked.
         resumed: points that were measured by an earlier run.
     """
@@ -73,6 +77,7 @@ class Found:
     points: tuple[Point, ...]
     front: tuple[Point, ...]
     recommended: Point | None
+    profile: tuple[LayerProfile, ...]
     request: SearchRequest
     resumed: int
 
@@ -116,6 +121,7 @@ def search(path: Path, out: Path, request: SearchRequest, progress: Progress) ->
         points=tuple(points),
         front=front(points, price),
         recommended=best,
+        profile=() if best is None else _profile(subject, best),
         request=request,
         resumed=resumed,
     )
@@ -162,6 +168,13 @@ def _measure_all(
 
 def _key(widths: Widths, subject: Subject) -> str:
     return str(numbers(widths, subject.populations))
+
+
+def _profile(subject: Subject, best: Point) -> tuple[LayerProfile, ...]:
+    if not isinstance(subject.calibration, SpikeSet) or subject.graph.time is TimeBase.CONTINUOUS:
+        return ()
+    integers, _ = rounded(subject, best.widths)
+    return profile(subject.graph, integers, subject.calibration, best.saturation)
 
 
 def _keep(path: Path, subject: Subject, best: Point) -> None:

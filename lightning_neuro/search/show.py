@@ -14,6 +14,7 @@ from rich.text import Text
 from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, finish, make_figure
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.measure import Point
+from lightning_neuro.search.profile import to_csv as profile_csv
 from lightning_neuro.search.run import Found
 from lightning_neuro.search.space import label, numbers
 
@@ -41,6 +42,8 @@ def render(found: Found, path: Path, out: Path) -> RenderableType:
     parts.append(
         Text.assemble(("recommended  ", "bold"), f"{label(best.widths)}: {_percent(best)} %, within {allowed}")
     )
+    if found.profile:
+        parts += [Text(), _profile_table(found), Text()]
     parts.append(Text(f"written      {out / 'search.csv'}, {out / 'pareto.png'}"))
     parts.append(Text(f"next         {deploy_command(found, path)}"))
     return Group(*parts)
@@ -62,7 +65,7 @@ def deploy_command(found: Found, path: Path) -> str:
 
 
 def _table(found: Found) -> Table:
-    shown = Table("widths", "accuracy (%)", "lost (points)", *_cost_names(found.points), "saturated (%)", box=None)
+    shown = Table("widths", "right %", "lost", *_cost_names(found.points), "saturated %", box=None)
     for point in found.front[-MOST_ROWS:]:
         chosen = found.recommended is not None and point.widths == found.recommended.widths
         lost = 100 * (found.float_accuracy - point.accuracy)
@@ -80,6 +83,23 @@ def _table(found: Found) -> Table:
     return shown
 
 
+def _profile_table(found: Found) -> Table:
+    """The recommended integers beside the real network."""
+    shown = Table("layer", "clip %", "zero %", "real v", "range", "sat. %", "other spikes %", "from", box=None)
+    for layer in found.profile:
+        shown.add_row(
+            f"{layer.layer} w{layer.weight_bits} v{layer.state_bits}",
+            f"{100 * layer.clipped_weights:.2g}",
+            f"{100 * layer.zero_weights:.2g}",
+            f"{layer.float_low:.3g}..{layer.float_high:.3g}",
+            f"{layer.integer_low:.2g}..{layer.integer_high:.2g}",
+            f"{100 * layer.saturated:.2g}",
+            f"{100 * layer.differing:.2g}",
+            "-" if layer.first_step < 0 else str(layer.first_step),
+        )
+    return shown
+
+
 def _cost_names(points: Sequence[Point]) -> list[str]:
     return [name for name in PRICES if all(getattr(point.cost, name) is not None for point in points)]
 
@@ -88,8 +108,8 @@ def _percent(point: Point) -> str:
     return f"{100 * point.accuracy:.2f}"
 
 
-def write_csv(found: Found, path: Path) -> None:
-    """Write one line per point: widths of every population, accuracy, costs, saturation, and whether it matters."""
+def to_csv(found: Found) -> str:
+    """One line per point: widths of every population, accuracy, costs, saturation, and whether it matters."""
     names = found.subject.populations
     costs = _cost_names(found.points)
     widths = [f"{name}.{key}" for name in names for key in ("weight_bits", "state_bits", "leak_bits")]
@@ -107,9 +127,7 @@ def write_csv(found: Found, path: Path) -> None:
         writer.writerow(
             [*rows, f"{point.accuracy:.6f}", lost, *(getattr(point.cost, c) for c in costs), *shares, *marks]
         )
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text.getvalue())
-    temporary.replace(path)
+    return text.getvalue()
 
 
 def pareto(found: Found) -> bytes:
@@ -143,8 +161,11 @@ def pareto(found: Found) -> bytes:
 
 
 def write(found: Found, out: Path) -> None:
-    """Write ``search.csv`` and ``pareto.png``."""
-    write_csv(found, out / "search.csv")
-    temporary = out / ".pareto.png.partial"
-    temporary.write_bytes(pareto(found))
-    temporary.replace(out / "pareto.png")
+    """Write ``search.csv``, ``profile.csv`` and ``pareto.png``, each whole or not at all."""
+    contents = {"search.csv": to_csv(found).encode(), "pareto.png": pareto(found)}
+    if found.profile:
+        contents["profile.csv"] = profile_csv(found.profile).encode()
+    for name, content in contents.items():
+        temporary = out / f".{name}.partial"
+        temporary.write_bytes(content)
+        temporary.replace(out / name)

@@ -147,7 +147,7 @@ def luts(layers: Sequence[LayerShape], weights: Mapping[str, float]) -> float:
 @lru_cache(maxsize=1)
 def coefficients() -> dict[str, float]:
     """LUTs per unit of every feature, fitted to Yosys."""
-    return json.loads((files(__package__) / COEFFICIENTS).read_text())["lut"]
+    return json.loads((files("lightning_neuro.targets.fpga") / COEFFICIENTS).read_text())["lut"]
 
 
 def features(layer: LayerShape) -> dict[str, float]:
