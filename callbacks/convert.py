@@ -9,8 +9,9 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.callbacks.quantize import Quantize
-from lightning_neuro.convert.at_fit_end import ConversionResult, check_convertible, convert_checkpoints
+from lightning_neuro.convert.at_fit_end import check_convertible, convert_checkpoints
 from lightning_neuro.convert.plan import ConversionPlan
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.finish import checkpoint_files
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_neuro.checkpoint import NetworkRecord, first_samples
-from lightning_neuro.convert.at_fit_end import ConversionResult
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.convert.simulate import simulate
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.compare import MEMBRANE_TOLERANCE, Comparison
@@ -32,7 +32,9 @@ def compare_conversion(graph: HardwareGraph, record: NetworkRecord, conversion: 
     raster = raster_of(first_samples(record.evaluation, len(values)), graph, "real")
     recording = golden.run(graph, raster, arithmetic="real", record=True)
     steps = (conversion.plan.options.steps,)
-    run = simulate(conversion.converted.network, values, steps, first_id=0, dtype=torch.float64, layers=None, count=True)
+    run = simulate(
+        conversion.converted.network, values, steps, first_id=0, dtype=torch.float64, layers=None, count=True
+    )
     found = {name: (recording.spikes[name].sum(axis=1), counts[:, 0].numpy()) for name, counts in run.counts.items()}
     last = conversion.converted.network.layers[-1]
     if last.threshold is None:
