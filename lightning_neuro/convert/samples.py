@@ -112,9 +112,7 @@ def ann_of(module: pl.LightningModule) -> nn.Module:
     return module.ann if isinstance(module, HoldsAnn) else module
 
 
-def run_data(
-    trainer: pl.Trainer, module: pl.LightningModule, samples: int, evaluated: int | None
-) -> RunData:
+def run_data(trainer: pl.Trainer, module: pl.LightningModule, samples: int, evaluated: int | None) -> RunData:
     """Inputs of the ANN for calibration and evaluation, the same at every later check.
 
     Args:
