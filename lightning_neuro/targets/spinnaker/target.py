@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lightning_neuro.errors import ConfigError, ConstraintError, Violation
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
+from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import described, write_artefact
