@@ -157,37 +157,40 @@ begin
 
   -- Ends of the range are written bit by bit: GHDL 2.0 translates constants of more than 32 bits to Verilog strings.
   choose_constant : process (all)
+    variable chosen : signed(SUM_BITS - 1 downto 0);
   begin
-    constant_now <= ZERO;
+    chosen := ZERO;
     if settle = '1' then
       if resets = '1' then
-        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+        chosen := ZERO - resize(reset_value, SUM_BITS);
       elsif too_low = '1' then
-        constant_now(STATE_BITS - 1) <= '1';                                 -- minus the lower end
+        chosen(STATE_BITS - 1) := '1';                                 -- minus the lower end
       elsif too_high = '1' then
         if SUBTRACT_AT_ONCE and threshold /= TOP then
-          constant_now <= resize(threshold - TOP, SUM_BITS);
+          chosen := resize(threshold - TOP, SUM_BITS);
         else
-          constant_now(SUM_BITS - 1 downto STATE_BITS - 1) <= (others => '1');  -- minus the upper end
-          constant_now(0) <= '1';
+          chosen(SUM_BITS - 1 downto STATE_BITS - 1) := (others => '1');  -- minus the upper end
+          chosen(0) := '1';
         end if;
       elsif SUBTRACT_AT_ONCE and spiked = '1' then
-        constant_now <= resize(threshold, SUM_BITS);
+        chosen := resize(threshold, SUM_BITS);
       end if;
-    end if;
-    if STARTS and start = '1' then
-      constant_now <= resize(signed(entry(START_TABLE, group_index)), SUM_BITS);
-    end if;
-    if BIASED and bias = '1' then
-      constant_now <= signed(entry(BIAS_TABLE, bias_index & group_index));
     end if;
     if (amend and remembered) = '1' then
       if SUBTRACT_LATER then
-        constant_now <= resize(threshold, SUM_BITS);
+        chosen := resize(threshold, SUM_BITS);
       elsif ZERO_LATER then
-        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+        chosen := ZERO - resize(reset_value, SUM_BITS);
       end if;
     end if;
+    -- Operations exclude each other, so these are the only ones that set a bit: "or" is smaller than a choice.
+    if STARTS and start = '1' then
+      chosen := chosen or resize(signed(entry(START_TABLE, group_index)), SUM_BITS);
+    end if;
+    if BIASED and bias = '1' then
+      chosen := chosen or signed(entry(BIAS_TABLE, bias_index & group_index));
+    end if;
+    constant_now <= chosen;
   end process;
 
   -- The choice of the operand shares the LUTs in front of the carry chain: two select bits, state, drive, what is lost.

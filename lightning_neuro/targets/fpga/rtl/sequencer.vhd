@@ -80,7 +80,7 @@ architecture rtl of sequencer is
   signal group_now, group_1, group_2       : unsigned(GROUP_BITS - 1 downto 0);
   signal address_now, address_next         : unsigned(ADDRESS_BITS - 1 downto 0);
   signal row                               : unsigned(ROW_BITS - 1 downto 0);
-  signal bias_now, bias_1, bias_2          : unsigned(BIAS_BITS - 1 downto 0);
+  signal bias_now                          : unsigned(BIAS_BITS - 1 downto 0);
   signal step_now                          : unsigned(STEP_BITS - 1 downto 0);
   signal chosen, operation_1, operation_2  : operation_t;
   signal ending, pending                   : std_logic;  -- last step of the sample; output not finished
@@ -287,6 +287,21 @@ begin
 
   address <= address_now;
 
+  which_bias : if BIASES > 1 generate
+    signal bias_1, bias_2 : unsigned(BIAS_BITS - 1 downto 0);
+  begin
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        bias_1 <= bias_now;
+        bias_2 <= bias_1;
+        bias_index <= bias_2;
+      end if;
+    end process;
+  else generate
+    bias_index <= (BIAS_BITS - 1 downto 0 => '0');
+  end generate;
+
   -- One register for the address, two that go with the two of the weight memory.
   travel : process (clk)
   begin
@@ -301,9 +316,6 @@ begin
       end if;
       group_2 <= group_1;
       group_index <= group_2;
-      bias_1 <= bias_now;
-      bias_2 <= bias_1;
-      bias_index <= bias_2;
       operation_1 <= chosen;
       operation_2 <= operation_1;
       operation <= operation_2;
