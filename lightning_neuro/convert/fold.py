@@ -183,7 +183,7 @@ class _Reader:
 def _shape(node: fx.Node) -> tuple[int, ...] | None:
     """Shape of a node's tensor without the batch; None where it is no tensor."""
     found = node.meta.get("tensor_meta")
-    return tuple(found.shape[1:]) if hasattr(found, "shape") else None
+    return tuple(found.shape[1:]) if found is not None and hasattr(found, "shape") else None
 
 
 def _operation(node: fx.Node, modules: dict[str, nn.Module]) -> str:

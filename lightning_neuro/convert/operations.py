@@ -236,7 +236,7 @@ def _relu6(call: Call) -> Result:
 
 
 def _clamp(call: Call) -> Result:
-    given = dict(zip(("min", "max"), call.numbers, strict=False)) | call.named
+    given: dict[str, Any] = dict(zip(("min", "max"), call.numbers, strict=False)) | call.named
     low, high = given.get("min"), given.get("max")
     if low != 0 or isinstance(high, Tensor) or (high is not None and high <= 0):
         raise Refused(f"clamp to {low}..{high}", "a firing rate begins at zero", "clamp(min=0) or nn.ReLU()")

@@ -33,7 +33,8 @@ def test_percentiles_hold_no_zeros_that_no_neuron_produced(percentile: float) ->
     """A buffer longer than the data moved the 99.9th percentile to the 86th."""
     ann = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
     with torch.no_grad():
-        ann[0].weight.fill_(1), ann[0].bias.fill_(1)
+        for parameter in ann[0].parameters():
+            parameter.fill_(1)
     x = torch.linspace(0, 1, 360)[:, None]
     options = DEFAULT.replace(norm="percentile", percentile=percentile, bias_samples=0)
     threshold = convert(ann, x.split(100), options).network.layers[0].worth

@@ -124,9 +124,17 @@ def test_bias_calibration_removes_the_mean_error_of_every_channel() -> None:
 def test_channels_are_scaled_so_that_one_lsb_suits_all() -> None:
     torch.manual_seed(0)
     weights = torch.randn(6, 40).double() * torch.tensor([1.0, 10.0, 0.1, 3.0, 0.0, 1.0]).double()[:, None]
-    scaled = weights * equal_grids(weights, 8)[:, None]
+    scaled = weights * equal_grids(weights, weights.abs().sum(dim=1) + 1e-3, 8)[:, None]
     peaks = scaled[[0, 1, 2, 3, 5]].abs().amax(dim=1)
     assert peaks.max() / peaks.min() < 1.5
+
+
+def test_a_channel_of_tiny_weights_does_not_blow_up_its_threshold() -> None:
+    torch.manual_seed(0)
+    weights, thresholds = torch.randn(6, 40).double(), torch.ones(6).double()
+    weights[2] *= 1e-9
+    scaled = thresholds * equal_grids(weights, thresholds, 8)
+    assert scaled.max() < 5 * scaled.median()
 
 
 def test_scaling_channels_changes_no_spike() -> None:
