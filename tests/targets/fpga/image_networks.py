@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from lightning_neuro.graph import golden
+from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
     Connection,
     Convolution,
+    CubaLif,
     Dense,
     HardwareGraph,
     Input,
+    LateBias,
+    Lif,
     Pooled,
+    Population,
+    Projection,
     ReadoutKind,
     ResetKind,
     TimeBase,
     Values,
     Window,
 )
+from lightning_neuro.graph.quantize import current_bits
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.geometry import lane_channels, last_of
-from tests.targets.fpga.networks import NO_RESET, RESETS, draw_layer, draw_vectors
+from tests.targets.fpga.networks import NO_RESET, RESETS, draw_layer, draw_values, draw_vectors
 
 Shape = tuple[int, ...]
 
@@ -96,7 +106,7 @@ def draw_image_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestV
             shape=weights,
             arrange=arrange,
         )
-        populations.append(population)
+        populations.append(with_lower_threshold(population))
         projections.append(projection)
         shape = made
     silent = populations[-1].neuron.reset.kind is ResetKind.NONE
@@ -115,7 +125,61 @@ def draw_image_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestV
     return graph, lanes, draw_vectors(graph, rng, samples=2, steps=int(rng.integers(1, 6)))
 
 
+def with_lower_threshold(population: Population) -> Population:
+    """Windows are small: with thresholds of whole layers their neurons would stay silent."""
+    neuron = population.neuron
+    assert isinstance(neuron, Lif | CubaLif)
+    raw = neuron.threshold.integers() // 4
+    threshold = Values(real=raw.astype(float), raw=raw, format=neuron.threshold.format)
+    return dataclasses.replace(population, neuron=dataclasses.replace(neuron, threshold=threshold))
+
+
 def draw_lanes(rng: np.random.Generator, connection: Connection) -> int:
     most = lane_channels(connection)
     convolved = isinstance(last_of(connection), Convolution)
     return int(rng.choice([n for n in range(1, most + 1) if not convolved or most % n == 0]))
+
+
+def draw_timing(rng: np.random.Generator, population: Population, incoming: list[Projection], source: Input) -> Population:
+    """The population with what converted networks have: initial membranes, steps of firing, biases of a window."""
+    state, weight = population.state_format, incoming[0].connection.weight.format
+    assert state is not None and weight is not None and isinstance(population.neuron, Lif | CubaLif)
+    n, neuron = population.size, population.neuron
+    late = []
+    for _ in range(rng.integers(3)):
+        raw, onset = rng.integers(-9, 10, n), int(rng.integers(0, 4))
+        until = None if rng.random() < 0.4 else onset + int(rng.integers(1, 4))
+        values = Values(real=raw.astype(float), raw=raw, format=Format(bits=32, lsb=1.0))
+        late.append(LateBias(values=values, onset=onset, until=until))
+    neuron = dataclasses.replace(neuron, v_init=draw_values(rng, n, *((state.low, state.high) if rng.random() < 0.5 else (0, 0)), state))
+    if isinstance(neuron, CubaLif):
+        guard = round(np.log2(weight.lsb / state.lsb))
+        biases = [population.bias.integers(), *(x.values.integers() for x in late)]
+        bits = current_bits(incoming, biases, guard, neuron.leak_syn, source)
+        neuron = dataclasses.replace(neuron, current_format=Format(bits=bits, lsb=1.0))
+    first = int(rng.integers(0, 3))
+    return dataclasses.replace(
+        population,
+        neuron=neuron,
+        late_biases=tuple(late),
+        fires_from=first,
+        fires_until=None if rng.random() < 0.6 else first + int(rng.integers(1, 4)),
+    )
+
+
+def draw_timed(
+    seed: int, graph: HardwareGraph, lanes: tuple[int, ...]
+) -> tuple[HardwareGraph, tuple[int, ...], TestVectors]:
+    """A network of any kind with timing and, at times, numbers at its input."""
+    rng = np.random.default_rng(seed)
+    loops = any(p.pre == p.post == graph.populations[0].name for p in graph.projections)
+    form = Format(bits=int(rng.integers(2, 7)), lsb=1.0) if rng.random() < 0.5 and not loops else None
+    source = dataclasses.replace(graph.input, format=form)
+    populations = [draw_timing(rng, p, list(graph.into(p.name)), source) for p in graph.populations]
+    graph = dataclasses.replace(graph, input=source, populations=tuple(populations))
+    steps = int(rng.integers(2, 7))
+    if form is None:
+        return graph, lanes, draw_vectors(graph, rng, samples=2, steps=steps)
+    values = rng.integers(form.low, form.high + 1, (2, steps, source.size)) * (rng.random((2, steps, source.size)) < 0.5)
+    expected = golden.run(graph, values, arithmetic="fixed", record=True)
+    return graph, lanes, TestVectors(spikes=values, expected=expected, labels=np.full(2, -1))

@@ -25,6 +25,7 @@ entity sequencer is
     BIAS_ONSETS    : integer_vector;     -- first step of each
     BIAS_ENDS      : integer_vector;     -- first step without it again; 0: none
     FIRES_FROM     : natural;            -- first step in which neurons may fire
+    FIRES_UNTIL    : natural;            -- first step in which they may not again; 0: none
     CURRENT_BASED  : boolean;
     STARTS         : boolean;            -- membranes begin at a value other than zero
     LEAKS          : boolean;
@@ -70,7 +71,7 @@ architecture rtl of sequencer is
   constant BIAS_BITS    : positive := index_bits(maximum(BIASES, 1));
 
   -- Steps are counted as far as something depends on them.
-  constant STEPS     : natural  := maximum(FIRES_FROM, maximum(maximum_of(BIAS_ONSETS), maximum_of(BIAS_ENDS)));
+  constant STEPS     : natural  := maximum(maximum(FIRES_FROM, FIRES_UNTIL), maximum(maximum_of(BIAS_ONSETS), maximum_of(BIAS_ENDS)));
   constant STEP_BITS : positive := index_bits(STEPS + 1);
 
   type phase_t is (CLEARING, STARTING, UNWINDING, AMENDING, LEAKING, LISTENING, ADDING_BIAS, TRANSFERRING, COMPARING,
@@ -167,7 +168,7 @@ begin
       chosen.transfer <= '1';
     elsif phase = COMPARING then
       chosen.compare <= not pending;
-      if step_now < FIRES_FROM then
+      if step_now < FIRES_FROM or (FIRES_UNTIL > 0 and step_now >= FIRES_UNTIL) then
         chosen.silent <= not pending;
       end if;
       walk <= not pending;
