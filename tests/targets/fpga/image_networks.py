@@ -16,11 +16,13 @@ from lightning_neuro.graph.hardware_graph import (
     HardwareGraph,
     Input,
     LateBias,
+    Leak,
     Lif,
     Pooled,
     Population,
     Projection,
     ReadoutKind,
+    Reset,
     ResetKind,
     TimeBase,
     Values,
@@ -183,3 +185,71 @@ def draw_timed(
     values = rng.integers(form.low, form.high + 1, (2, steps, source.size)) * (rng.random((2, steps, source.size)) < 0.5)
     expected = golden.run(graph, values, arithmetic="fixed", record=True)
     return graph, lanes, TestVectors(spikes=values, expected=expected, labels=np.full(2, -1))
+
+
+def digits_like(
+    rng: np.random.Generator, image: Shape, sizes: tuple[int, int, int], *, steps: int, samples: int
+) -> tuple[HardwareGraph, str, TestVectors]:
+    """Convolution, sum pooling and convolution, sum pooling and dense: channels, channels and classes; as converted.
+
+    Integrate-and-fire, reset by subtraction, initial membranes of half a threshold, a bias and a threshold per channel.
+    """
+    first, second, classes = sizes
+    rows, columns = image[1:]
+    pool = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+    kernel = {"kernel": (3, 3), "stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+    halved = (first, rows // 2, columns // 2)
+    weight, state = Format(bits=8, lsb=1.0), Format(bits=16, lsb=1.0)
+
+    def drawn(*shape: int) -> Values:
+        raw = rng.integers(-60, 90, shape).clip(weight.low, weight.high)
+        return Values(real=raw.astype(float), raw=raw, format=weight)
+
+    def convolve(channels: int, shape: Shape) -> Convolution:
+        return Convolution(weight=drawn(channels, shape[0], 3, 3), window=Window(input_shape=shape, **kernel), groups=1)
+
+    made = (second, *halved[1:])
+    last = Dense(weight=drawn(classes, second * (halved[1] // 2) * (halved[2] // 2)))
+    connections = (
+        convolve(first, image),
+        Pooled(pool=Window(input_shape=(first, rows, columns), **pool), then=convolve(second, halved)),
+        Pooled(pool=Window(input_shape=made, **pool), then=last),
+    )
+    populations, projections = [], []
+    for k, (connection, shape) in enumerate(zip(connections, ((first, rows, columns), made, (classes,)), strict=True)):
+        places, fires = int(np.prod(shape[1:])), k < 2
+        theta, bias = rng.integers(300, 400, shape[0]).repeat(places), rng.integers(-30, 60, shape[0]).repeat(places)
+        n = len(theta)
+        zero = np.zeros(n, np.int64)
+        neuron = Lif(
+            leak_mem=Leak(beta=np.ones(n), multiplier=zero, shift=0),
+            threshold=Values(real=theta.astype(float), raw=theta, format=state),
+            v_reset=Values(real=zero.astype(float), raw=zero, format=state),
+            v_init=Values(real=theta / 2, raw=theta // 2 if fires else zero, format=state),
+            reset=Reset(kind=ResetKind.SUBTRACT if fires else ResetKind.NONE, delay=0),
+        )
+        populations.append(
+            Population(
+                name=f"layer{k}",
+                shape=shape,
+                neuron=neuron,
+                bias=Values(real=bias.astype(float), raw=bias, format=Format(bits=32, lsb=1.0)),
+                fires_from=0,
+                fires_until=None,
+                state_format=state,
+            )
+        )
+        pre = f"layer{k - 1}" if k else "input"
+        projections.append(Projection(pre=pre, post=f"layer{k}", connection=connection, delay=0))
+    graph = HardwareGraph(
+        input=Input(name="input", shape=image, format=None),
+        populations=tuple(populations),
+        projections=tuple(projections),
+        output="layer2",
+        readout=ReadoutKind.MEMBRANE_LAST,
+        time=TimeBase.STEPPED,
+        dt_s=1e-3,
+        steps=steps,
+        coding={},
+    )
+    return graph, "auto", draw_vectors(graph, rng, samples=samples, steps=steps)
