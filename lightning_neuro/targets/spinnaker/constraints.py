@@ -42,6 +42,11 @@ from lightning_neuro.targets.spinnaker.timing import Backend
 RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
 DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
 LONGEST_STEP_MS = 1000.0
+# What a converted network loses by resets to zero, higher thresholds and more steps give back; a bias cannot.
+RESETS_TO_ZERO = (
+    "model.conversion.reset=zero model.conversion.threshold_stretch=4 model.conversion.steps=64 "
+    "model.conversion.bias_samples=0"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,7 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
 
 def _other_reset(graph: HardwareGraph) -> str:
     if counts(graph):
-        return "model.conversion.reset=zero model.conversion.threshold_stretch=2   (and twice the steps; train again)"
+        return f"{RESETS_TO_ZERO}   (train again)"
     return "model.reset=zero   (train again; SpiNNaker2 can subtract: lightning-neuro export, network.nir)"
 
 
