@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from lightning_neuro.convert.call import Call, Refused, Result
 from lightning_neuro.convert.expression import Expression
 from lightning_neuro.convert.folded import INPUT, Activation, FoldedNetwork, Layer, Path, activations
-from lightning_neuro.convert.operations import FUNCTIONS, METHODS, MODULES, Call, Refused, Result
+from lightning_neuro.convert.operations import FUNCTIONS, METHODS, MODULES
 from lightning_neuro.convert.qcfs import QCFS
 from lightning_neuro.convert.stages import Shape, simplified
 from lightning_neuro.errors import GraphError, first_line
