@@ -125,7 +125,7 @@ def image_shapes(graph: HardwareGraph) -> Iterator[Violation]:
                         what="image",
                         needed=" x ".join(map(str, wanted)),
                         available=f"{' x '.join(map(str, shape))}, as {projection.pre} makes it",
-                        remedy="take a convolution's output as it is, or flatten it into a fully connected layer   (train again)",
+                        remedy="take the image as it is, or flatten it into a fully connected layer   (train again)",
                     )
             made[population.name] = output_shape(connection)
 

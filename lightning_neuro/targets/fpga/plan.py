@@ -254,8 +254,8 @@ def step_range(
         raw, lines = connection.weight.integers().astype(np.float64), np.ones((1, input_size(connection)))
         up = drive_of(connection, np.maximum(raw, 0), lines)[0].astype(np.int64)
         down = drive_of(connection, np.minimum(raw, 0), lines)[0].astype(np.int64)
-        numbers = value is not None and projection is into.forward
-        least, most = (value.low, value.high) if numbers else (0, 1)
+        carried = value if projection is into.forward else None
+        least, most = (0, 1) if carried is None else (carried.low, carried.high)
         lowest, highest = lowest + up * least + down * most, highest + up * most + down * least
     changes = {0, *(b.onset for b in biases), *(b.end for b in biases)}
     none = np.zeros_like(lowest)

@@ -93,7 +93,9 @@ def draw_image_network(seed: int) -> tuple[HardwareGraph, tuple[int, ...], TestV
     for k in range(count):
         flat = len(shape) == 1
         dense = flat or (k > 0 and rng.random() < 0.4)
-        weights, made, arrange = ((int(rng.integers(1, 8)), shape[0]), None, None) if flat else draw_image_layer(rng, shape, dense)
+        weights, made, arrange = (
+            ((int(rng.integers(1, 8)), shape[0]), None, None) if flat else draw_image_layer(rng, shape, dense)
+        )
         made = (weights[0],) if made is None else made
         last = k == count - 1
         reset = NO_RESET if last and rng.random() < 0.3 else RESETS[rng.integers(len(RESETS))]
@@ -142,7 +144,9 @@ def draw_lanes(rng: np.random.Generator, connection: Connection) -> int:
     return int(rng.choice([n for n in range(1, most + 1) if not convolved or most % n == 0]))
 
 
-def draw_timing(rng: np.random.Generator, population: Population, incoming: list[Projection], source: Input) -> Population:
+def draw_timing(
+    rng: np.random.Generator, population: Population, incoming: list[Projection], source: Input
+) -> Population:
     """The population with what converted networks have: initial membranes, steps of firing, biases of a window."""
     state, weight = population.state_format, incoming[0].connection.weight.format
     assert state is not None and weight is not None and isinstance(population.neuron, Lif | CubaLif)
@@ -153,7 +157,9 @@ def draw_timing(rng: np.random.Generator, population: Population, incoming: list
         until = None if rng.random() < 0.4 else onset + int(rng.integers(1, 4))
         values = Values(real=raw.astype(float), raw=raw, format=Format(bits=32, lsb=1.0))
         late.append(LateBias(values=values, onset=onset, until=until))
-    neuron = dataclasses.replace(neuron, v_init=draw_values(rng, n, *((state.low, state.high) if rng.random() < 0.5 else (0, 0)), state))
+    neuron = dataclasses.replace(
+        neuron, v_init=draw_values(rng, n, *((state.low, state.high) if rng.random() < 0.5 else (0, 0)), state)
+    )
     if isinstance(neuron, CubaLif):
         guard = round(np.log2(weight.lsb / state.lsb))
         biases = [population.bias.integers(), *(x.values.integers() for x in late)]
@@ -182,7 +188,9 @@ def draw_timed(
     steps = int(rng.integers(2, 7))
     if form is None:
         return graph, lanes, draw_vectors(graph, rng, samples=2, steps=steps)
-    values = rng.integers(form.low, form.high + 1, (2, steps, source.size)) * (rng.random((2, steps, source.size)) < 0.5)
+    values = rng.integers(form.low, form.high + 1, (2, steps, source.size)) * (
+        rng.random((2, steps, source.size)) < 0.5
+    )
     expected = golden.run(graph, values, arithmetic="fixed", record=True)
     return graph, lanes, TestVectors(spikes=values, expected=expected, labels=np.full(2, -1))
 

@@ -100,7 +100,9 @@ def window(shape: tuple[int, ...]) -> Window:
 
 def convolution(shape: tuple[int, ...], out: int) -> Convolution:
     raw = np.ones((out, shape[0], *(1,) * (len(shape) - 1)), np.int64)
-    return Convolution(weight=Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25)), window=window(shape), groups=1)
+    return Convolution(
+        weight=Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25)), window=window(shape), groups=1
+    )
 
 
 def test_convolution_and_pooling_break_nothing(small_graph: HardwareGraph) -> None:

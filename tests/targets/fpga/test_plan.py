@@ -32,7 +32,11 @@ def test_lanes_as_asked(lanes: int | list[int], expected: tuple[int, int]) -> No
     assert resolve_lanes(lanes, MNIST) == expected
 
 
-@given(st.lists(st.integers(-900, 900), min_size=1, max_size=4), st.lists(st.integers(-900, 900), min_size=1, max_size=4), st.integers(4, 8))
+@given(
+    st.lists(st.integers(-900, 900), min_size=1, max_size=4),
+    st.lists(st.integers(-900, 900), min_size=1, max_size=4),
+    st.integers(4, 8),
+)
 def test_sum_width_holds_the_extremes_and_is_the_narrowest(low: list[int], high: list[int], bits: int) -> None:
     state = Format(bits=bits, lsb=1.0)
     lowest, highest = np.minimum(low, 0), np.maximum(high, 0)
@@ -57,7 +61,9 @@ def test_biases_of_the_same_steps_are_one_and_zeros_are_none(small_graph: Hardwa
         raw = np.full(6, value)
         return LateBias(values=Values(real=raw * 0.25, raw=raw), onset=onset, until=until)
 
-    first = dataclasses.replace(small_graph.populations[0], late_biases=(late(2, 1, 4), late(3, 1, 4), late(0, 2, None)))
+    first = dataclasses.replace(
+        small_graph.populations[0], late_biases=(late(2, 1, 4), late(3, 1, 4), late(0, 2, None))
+    )
     (bias,) = biases_of(first)
     assert (bias.values.tolist(), bias.onset, bias.end) == ([5] * 6, 1, 4)
     assert [bias.counts(step) for step in range(6)] == [False, True, True, True, False, False]
