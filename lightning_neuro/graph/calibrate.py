@@ -11,7 +11,15 @@ from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
 from lightning_neuro.graph.inputs import raster_of, takes_currents
-from lightning_neuro.graph.quantize import QuantizeSpec, best_lsb, choose_formats, quantize, with_input_format
+from lightning_neuro.graph.quantize import (
+    RATE_SPEC,
+    QuantizeSpec,
+    best_lsb,
+    choose_formats,
+    counts,
+    quantize,
+    with_input_format,
+)
 from lightning_neuro.graph.stored import StoredQuantization
 
 CALIBRATION_SAMPLES = 256
@@ -39,7 +47,8 @@ def quantize_network(
         return quantized, StoredQuantization.of(quantized, spec, formats)
     graph = with_input_format(graph, input_format(graph, calibration))
     formats = choose_formats(graph, spec, membrane_range=membrane_ranges(graph, calibration))
-    if calibration is not None:
+    searched = not (counts(graph) and spec.weight_bits >= RATE_SPEC.weight_bits)  # theirs are good as they are
+    if calibration is not None and searched:
         formats = refine_formats(graph, formats, spec.leak_bits, calibration)
     quantized = quantize(graph, formats, spec.leak_bits)
     return quantized, StoredQuantization.of(quantized, spec, formats)
