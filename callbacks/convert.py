@@ -9,8 +9,9 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.callbacks.quantize import Quantize
-from lightning_neuro.convert.at_fit_end import ConversionResult, check_convertible, convert_checkpoints
+from lightning_neuro.convert.checkpoints import check_convertible, convert_checkpoints
 from lightning_neuro.convert.plan import ConversionPlan
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.finish import checkpoint_files
 
 
@@ -43,7 +44,7 @@ class ConvertAtFitEnd(pl.Callback):
         self.result: ConversionResult | None = None
 
     @override
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         check_convertible(trainer, pl_module, self._plan(trainer, pl_module))
 
     @override

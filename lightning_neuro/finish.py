@@ -13,8 +13,8 @@ import pytorch_lightning as pl
 
 from lightning_neuro.checkpoint import KEY, NetworkRecord, load_checkpoint, record_of, write_checkpoint
 from lightning_neuro.collect import Semantics, describe_module
-from lightning_neuro.convert.at_fit_end import ConversionResult
 from lightning_neuro.convert.proof import compare_conversion
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph.calibrate import quantize_network

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from lightning_neuro.convert.at_fit_end import ConversionResult
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
@@ -140,7 +140,7 @@ def _conversion_rows(conversion: ConversionResult | None) -> dict[str, str]:
     if conversion is None:
         return {}
     options, found = conversion.plan.options, conversion.evaluation
-    chosen = found.steps.index(options.steps)
+    chosen = conversion.chosen
     return {
         "spiking network": f"{_percent(float(found.accuracy[chosen]))} at T = {options.steps}, {options.schedule}, "
         f"{found.differing[chosen]} of {len(found.labels)} answers differ from the ANN's",

@@ -24,6 +24,7 @@ from lightning_neuro.convert.evaluation import Evaluation, evaluate
 from lightning_neuro.convert.fold import fold
 from lightning_neuro.convert.folded import FoldedNetwork
 from lightning_neuro.convert.options import DEFAULT, Conversion
+from lightning_neuro.convert.plan import ConversionPlan
 from lightning_neuro.convert.qcfs import QCFS
 from lightning_neuro.convert.simulate import Run, simulate
 from lightning_neuro.convert.spiking import SpikingLayer, SpikingNetwork
@@ -34,6 +35,7 @@ __all__ = [
     "HISTOGRAM_EDGES",
     "QCFS",
     "Conversion",
+    "ConversionPlan",
     "Converted",
     "Evaluation",
     "FoldedNetwork",

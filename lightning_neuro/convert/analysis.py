@@ -103,7 +103,8 @@ def _pairs(wanted: Tensor, rates: Tensor) -> Tensor:
 
 
 def _record(parts: list[tuple[Tensor, Tensor, Array, Tensor]]) -> LayerRecord:
-    correlation, activity = (torch.cat([part[k] for part in parts]).double().numpy() for k in (0, 1))
+    correlation = torch.cat([part[0] for part in parts]).double().numpy()
+    activity = torch.cat([part[1] for part in parts]).double().numpy()
     return LayerRecord(
         correlation=correlation,
         activity_mean=activity.mean(axis=0),

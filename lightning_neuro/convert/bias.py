@@ -29,7 +29,9 @@ def correct_biases(folded: FoldedNetwork, network: SpikingNetwork, values: Tenso
         signals = {INPUT: entering(network, values, network.options.steps, 0)}
         for layer in network.layers:
             arriving = drive(layer, signals)
-            aim = wanted[layer.name].clamp(min=-torch.inf if layer.threshold is None else 0.0)  # spikes count upwards only
+            aim = wanted[layer.name].clamp(
+                min=-torch.inf if layer.threshold is None else 0.0
+            )  # spikes count upwards only
             layer = _corrected(network, layer, arriving, aim)
             network = network.with_layer(layer)
             if layer.threshold is not None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_neuro.convert.folded import Path
-from lightning_neuro.convert.stages import Shape, Stage, apply, by_channel, scale_output, shape_after
+from lightning_neuro.convert.folded import INPUT, Path
+from lightning_neuro.convert.stages import Average, Flatten, Shape, Stage, apply, by_channel, scale_output, shape_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,8 +40,10 @@ class Expression:
 
     @property
     def is_activation(self) -> bool:
-        """Whether nothing but pooling and flattening happened since one activation."""
-        return len(self.paths) == 1 and not self.label and not bool(self.bias.any())
+        """Whether nothing but pooling and flattening happened since one activation, so that nothing is negative."""
+        one, *others = self.paths
+        pooled = all(isinstance(stage, Average | Flatten) for stage in one.stages)
+        return not others and one.source != INPUT and pooled and not bool(self.bias.any())
 
     def through(self, stage: Stage, label: str) -> Expression:
         """The sum behind one more linear map, named ``label`` where it has weights."""

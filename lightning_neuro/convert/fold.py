@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from lightning_neuro.convert.call import Call, Refused, Result
 from lightning_neuro.convert.expression import Expression
 from lightning_neuro.convert.folded import INPUT, Activation, FoldedNetwork, Layer, Path, activations
-from lightning_neuro.convert.operations import FUNCTIONS, METHODS, MODULES, Call, Refused, Result
+from lightning_neuro.convert.operations import FUNCTIONS, METHODS, MODULES
 from lightning_neuro.convert.qcfs import QCFS
 from lightning_neuro.convert.stages import Shape, simplified
 from lightning_neuro.errors import GraphError, first_line
@@ -183,7 +184,7 @@ class _Reader:
 def _shape(node: fx.Node) -> tuple[int, ...] | None:
     """Shape of a node's tensor without the batch; None where it is no tensor."""
     found = node.meta.get("tensor_meta")
-    return tuple(found.shape[1:]) if hasattr(found, "shape") else None
+    return tuple(found.shape[1:]) if found is not None and hasattr(found, "shape") else None
 
 
 def _operation(node: fx.Node, modules: dict[str, nn.Module]) -> str:

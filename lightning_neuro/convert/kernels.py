@@ -86,8 +86,9 @@ def _fire_compiled(drive: Tensor, neurons: Neurons, steps: int, marks: tuple[int
     constants = [x.contiguous().numpy() for x in (neurons.bias, neurons.threshold, neurons.v_init)]
     where = np.full(steps, -1, np.int64)
     where[[mark - 1 for mark in marks]] = np.arange(len(marks))
-    arrays = (drive.contiguous().numpy(), *constants, neurons.to_zero, where, spikes.numpy(), counts.numpy())
-    _fire(*arrays)
+    bias, threshold, v_init = constants
+    given, zero = drive.contiguous().numpy(), neurons.to_zero
+    _fire(given, bias, threshold, v_init, zero, where, spikes.numpy(), counts.numpy())
     return Fired(spikes=spikes, counts=counts)
 
 

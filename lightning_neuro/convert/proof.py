@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_neuro.checkpoint import NetworkRecord, first_samples
-from lightning_neuro.convert.at_fit_end import ConversionResult
+from lightning_neuro.convert.result import ConversionResult
+from lightning_neuro.convert.schedule import heard_until
 from lightning_neuro.convert.simulate import simulate
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.compare import MEMBRANE_TOLERANCE, Comparison
@@ -31,10 +32,17 @@ def compare_conversion(graph: HardwareGraph, record: NetworkRecord, conversion: 
     values = conversion.samples[:SAMPLES]
     raster = raster_of(first_samples(record.evaluation, len(values)), graph, "real")
     recording = golden.run(graph, raster, arithmetic="real", record=True)
-    steps = (conversion.plan.options.steps,)
-    run = simulate(conversion.converted.network, values, steps, first_id=0, dtype=torch.float64, layers=None, count=True)
-    found = {name: (recording.spikes[name].sum(axis=1), counts[:, 0].numpy()) for name, counts in run.counts.items()}
-    last = conversion.converted.network.layers[-1]
+    steps, network = conversion.plan.options.steps, conversion.converted.network
+    run = simulate(network, values, (steps,), first_id=0, dtype=torch.float64, layers=None, count=True)
+    found = {
+        layer.name: (
+            recording.spikes[layer.name][:, : heard_until(network, layer, steps)].sum(axis=1),
+            run.counts[layer.name][:, 0].numpy(),
+        )
+        for layer in network.layers
+        if layer.threshold is not None
+    }
+    last = network.layers[-1]
     if last.threshold is None:
         found[last.name] = (recording.membrane[last.name][:, -1], run.scores[:, 0].numpy())
     slots, mismatches, first = 0, 0, ""

@@ -56,6 +56,13 @@ def timing(network: SpikingNetwork, layer: SpikingLayer, steps: int) -> Timing:
     return Timing(bias=None, fires_from=0, fires_until=None)
 
 
+def heard_until(network: SpikingNetwork, layer: SpikingLayer, steps: int) -> int:
+    """Step after which no spike of a layer reaches a layer that still works; a pipeline only drains then."""
+    if network.options.schedule == "pipelined":
+        return network.depths()[layer.name] + steps
+    return total_steps(network, steps)
+
+
 def delay(network: SpikingNetwork, source: str, layer: SpikingLayer, steps: int) -> int:
     """Steps that spikes of ``source`` wait before they reach ``layer``."""
     depths = network.depths()

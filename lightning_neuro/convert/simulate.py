@@ -159,7 +159,7 @@ def _together(
     network: SpikingNetwork,
     shown: Sequence[SpikingLayer],
     values: Tensor,
-    marks: tuple[int, ...],
+    marks: Sequence[int],
     first_id: int,
     counted: frozenset[str],
 ) -> Run:
@@ -184,7 +184,7 @@ def _together(
 
 
 def _membranes(
-    network: SpikingNetwork, layer: SpikingLayer, counts: Mapping[str, Tensor], raster: Tensor, marks: tuple[int, ...]
+    network: SpikingNetwork, layer: SpikingLayer, counts: Mapping[str, Tensor], raster: Tensor, marks: Sequence[int]
 ) -> Tensor:
     """Membrane of a read-out after T steps: it only adds up, so counts of spikes are enough."""
     sums = {name: count.reshape(*count.shape[:2], *network.shape_of(name)) for name, count in counts.items()}
@@ -193,14 +193,14 @@ def _membranes(
     return drive(layer, sums) + times[:, None] * layer.bias.flatten().to(raster)
 
 
-def _input_sums(raster: Tensor, marks: tuple[int, ...]) -> Tensor:
+def _input_sums(raster: Tensor, marks: Sequence[int]) -> Tensor:
     if raster.shape[1] == 1:  # analog: the same in every step
         times = torch.tensor(marks, dtype=raster.dtype, device=raster.device)
         return raster * times.reshape(1, -1, *(1,) * (raster.ndim - 2))
     return raster.cumsum(dim=1)[:, [mark - 1 for mark in marks]]
 
 
-def _input_counts(network: SpikingNetwork, raster: Tensor, marks: tuple[int, ...]) -> Tensor:
+def _input_counts(network: SpikingNetwork, raster: Tensor, marks: Sequence[int]) -> Tensor:
     if network.options.input == "analog":
         return raster.new_zeros(len(raster), len(marks))
     return _input_sums(raster, marks).flatten(2).sum(dim=2)
@@ -213,7 +213,7 @@ def _one_after_another(
     network: SpikingNetwork,
     shown: Sequence[SpikingLayer],
     values: Tensor,
-    marks: tuple[int, ...],
+    marks: Sequence[int],
     first_id: int,
     counted: frozenset[str],
 ) -> Run:

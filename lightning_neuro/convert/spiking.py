@@ -23,6 +23,8 @@ from lightning_neuro.convert.stages import Shape, cast, channel_weights, scale_i
 
 Vector = NDArray[np.float64]
 
+_WIDEST = 4.0  # largest threshold, in thresholds of the median channel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpikingLayer:
@@ -114,9 +116,10 @@ def _layer(network: FoldedNetwork, layer: Layer, thresholds: Mapping[str, Vector
     readout = layer.activation is None
     channels = layer.shape[0]
     weights = torch.cat([channel_weights(path.stages, channels).double() for path in paths], dim=1)
-    scale = torch.ones(channels, dtype=torch.float64) if readout else equal_grids(weights, options.weight_bits)
     own = thresholds.get(layer.name)
-    worth = torch.ones(channels, dtype=torch.float64) if own is None else torch.from_numpy(own).double()
+    ones = torch.ones(channels, dtype=torch.float64)
+    worth = ones if own is None else torch.from_numpy(own).double()
+    scale = ones if readout else equal_grids(weights, worth, options.weight_bits)
     scaled = tuple(Path(source=p.source, stages=scale_output(p.stages, scale)) for p in paths)
     bias = layer.bias * scale.reshape(-1, *(1,) * (len(layer.shape) - 1))
     return SpikingLayer(
@@ -138,11 +141,15 @@ def _carrying(network: FoldedNetwork, path: Path, thresholds: Mapping[str, Vecto
     return Path(source=path.source, stages=scale_input(path.stages, worth, network.shape_of(path.source)))
 
 
-def equal_grids(weights: Tensor, bits: int) -> Tensor:
-    """Factor for each channel after which its own best LSB is the layer's, [channels]; mean factor 1.
+def equal_grids(weights: Tensor, thresholds: Tensor, bits: int) -> Tensor:
+    """Factor for each channel after which its own best LSB is the layer's, [channels]; geometric mean 1.
+
+    No threshold becomes more than a few times the usual one: the rounding error of such a channel is small beside its
+    threshold already, and a membrane that must hold it would be too coarse for the others.
 
     Args:
         weights: [channel, weight].
+        thresholds: [channel].
         bits: of signed integers; the best LSB of a channel loses the least squared error, clipping included.
     """
     channels = len(weights)
@@ -157,5 +164,6 @@ def equal_grids(weights: Tensor, bits: int) -> Tensor:
         rounded = (weights / lsb[:, None]).round().clamp(-high - 1, high) * lsb[:, None]
         error = (rounded - weights).square().sum(dim=1)
         best, least = torch.where(error < least, lsb, best), torch.minimum(error, least)
-    factor = 1 / best
+    in_lsbs = thresholds / best
+    factor = in_lsbs.clamp(max=_WIDEST * float(in_lsbs.median())) / thresholds
     return factor / factor.log().mean().exp()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_neuro import __version__
 from lightning_neuro.convert.folded import INPUT, Path
-from lightning_neuro.convert.schedule import delay, total_steps
+from lightning_neuro.convert.schedule import delay, timing, total_steps
 from lightning_neuro.convert.simulate import CODINGS, input_spikes
 from lightning_neuro.convert.spiking import SpikingLayer, SpikingNetwork
 from lightning_neuro.convert.stages import Average, Flatten, Kernel, Matrix, Scale, Shape, Stage, shape_after
@@ -182,6 +182,7 @@ def _metadata(network: SpikingNetwork, steps: int, dt_s: float) -> Metadata:
     options = network.options
     kind = {"subtract": ResetKind.SUBTRACT, "zero": ResetKind.ZERO}[options.reset]
     fires = {layer.name: layer.threshold is not None for layer in network.layers}
+    times = {layer.name: timing(network, layer, steps) for layer in network.layers}
     return Metadata(
         dt_s=dt_s,
         readout={"membrane": ReadoutKind.MEMBRANE_LAST, "count": ReadoutKind.SPIKE_COUNT}[options.readout],
@@ -196,4 +197,8 @@ def _metadata(network: SpikingNetwork, steps: int, dt_s: float) -> Metadata:
             "scale": 1.0,
         },
         tool=f"lightning_neuro {__version__}",
+        v_init={name: options.v_init for name, firing in fires.items() if firing and options.v_init},
+        fires_from={name: time.fires_from for name, time in times.items() if time.fires_from},
+        fires_until={name: time.fires_until for name, time in times.items() if time.fires_until is not None},
+        bias_windows={name: time.bias for name, time in times.items() if time.bias is not None},
     )

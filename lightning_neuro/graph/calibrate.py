@@ -11,7 +11,16 @@ from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
 from lightning_neuro.graph.inputs import raster_of, takes_currents
-from lightning_neuro.graph.quantize import Widths, best_lsb, choose_formats, quantize, with_input_format
+from lightning_neuro.graph.quantize import (
+    RATE_SPEC,
+    Widths,
+    best_lsb,
+    choose_formats,
+    counts,
+    quantize,
+    widths_of,
+    with_input_format,
+)
 from lightning_neuro.graph.stored import StoredQuantization
 
 CALIBRATION_SAMPLES = 256
@@ -39,7 +48,8 @@ def quantize_network(
         return quantized, StoredQuantization.of(quantized, widths, formats)
     graph = with_input_format(graph, input_format(graph, calibration))
     formats = choose_formats(graph, widths, membrane_range=membrane_ranges(graph, calibration))
-    if calibration is not None:
+    narrow = any(widths_of(widths, p.name).weight_bits < RATE_SPEC.weight_bits for p in graph.populations)
+    if calibration is not None and (narrow or not counts(graph)):  # wide ones of converted networks are good as they are
         formats = refine_formats(graph, formats, calibration)
     quantized = quantize(graph, formats)
     return quantized, StoredQuantization.of(quantized, widths, formats)

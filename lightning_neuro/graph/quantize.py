@@ -184,14 +184,14 @@ class Formats:
 
 def default_spec(graph: HardwareGraph, stepped: QuantizeSpec) -> QuantizeSpec:
     """Widths that nobody named: ``stepped``, but no less than a first-spike or a converted network needs."""
-    if graph.time is TimeBase.STEPPED and not _counts(graph):
+    if graph.time is TimeBase.STEPPED and not counts(graph):
         return stepped
     least = RATE_SPEC if graph.time is TimeBase.STEPPED else FIRST_SPIKE_SPEC
     names = [field.name for field in dataclasses.fields(QuantizeSpec)]
     return QuantizeSpec(**{name: max(getattr(stepped, name), getattr(least, name)) for name in names})
 
 
-def _counts(graph: HardwareGraph) -> bool:
+def counts(graph: HardwareGraph) -> bool:
     """Whether all neurons integrate without leak: they count spikes, as those of a converted network do."""
     return all(isinstance(p.neuron, Lif) and bool((p.neuron.leak_mem.beta == 1.0).all()) for p in graph.populations)
 

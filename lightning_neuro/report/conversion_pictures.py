@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightning_neuro.convert.analysis import HISTOGRAM_EDGES, WeightStatistics
-from lightning_neuro.convert.at_fit_end import ConversionResult
+from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.report import conversion_plots as plots
 from lightning_neuro.report.model import Plot
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, ReadoutKind, ResetKind, TimeBase
+from lightning_neuro.graph.inputs import takes_currents
+from lightning_neuro.graph.quantize import counts
 
 NEURON_KINDS = (Lif, CubaLif)
 MEMBRANE_READOUTS = (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
@@ -20,13 +22,14 @@ def stepped_time(graph: HardwareGraph) -> Iterator[Violation]:
 
 def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
     """Events carry no value."""
-    if graph.coding.get("kind") == "direct":
+    if takes_currents(graph):
+        spikes = "model.conversion.input=deterministic" if counts(graph) else "data.coding.kind=rate"
         yield Violation(
             where=graph.input.name,
             what="input",
             needed="real values (direct coding)",
             available="spikes",
-            remedy="data.coding.kind=rate   (train again)",
+            remedy=f"{spikes}   (train again)",
         )
 
 

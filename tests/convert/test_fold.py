@@ -124,3 +124,15 @@ def test_a_trace_that_missed_something_is_refused() -> None:
     ann.__dict__["calls"] = iter(range(100)).__next__
     with pytest.raises(GraphError, match="differs"):
         fold(ann, vectors(4))
+
+
+def test_relu_is_left_out_only_where_nothing_can_be_negative() -> None:
+    for forward, layers in (
+        (lambda n, x: n.a(torch.relu(x - 0.5)), ["relu", "a"]),
+        (lambda n, x: n.b(torch.relu(-1 * torch.relu(n.a(x)) + 0.1)), ["a", "relu_1", "b"]),
+        (lambda n, x: n.b(torch.relu(torch.relu(n.a(x)))), ["a", "b"]),
+    ):
+        ann = wrapped(forward, a=nn.Linear(12, 12), b=nn.Linear(12, 4))
+        folded = fold(ann, vectors(4))
+        assert [layer.name for layer in folded.layers] == layers
+        torch.testing.assert_close(scores(folded, vectors(9)).float(), ann(vectors(9)), atol=1e-5, rtol=1e-5)

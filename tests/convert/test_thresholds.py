@@ -28,7 +28,8 @@ def test_there_is_no_limit_on_the_number_of_samples(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "MAX_VALUES", 5_000)
     identity = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
     with torch.no_grad():
-        identity[0].weight.fill_(1), identity[0].bias.fill_(0)
+        identity[0].weight.fill_(1)
+        identity[0].bias.fill_(0)
     x = torch.arange(60_000.0)[:, None] / 60_000
     folded = fold(identity, x[:4])
     options = DEFAULT.replace(norm="percentile", percentile=90.0)
@@ -55,7 +56,7 @@ def test_one_threshold_per_channel_or_layer() -> None:
 def test_a_dead_channel_gets_a_threshold_that_divides(norm: str) -> None:
     ann = cnn()
     with torch.no_grad():
-        ann[1].weight[2], ann[1].bias[2] = 0, -1
+        ann.get_parameter("1.weight")[2], ann.get_parameter("1.bias")[2] = 0, -1
     x = images(20)
     folded = fold(ann, x[:4])
     found = find_thresholds(folded, collect(folded, [x], 0), DEFAULT.replace(norm=norm))

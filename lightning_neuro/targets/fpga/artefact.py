@@ -86,7 +86,7 @@ def write_readme(
         currents=any(layer.current_bits for layer in layers),
         readout=graph.readout.value,
         spreads=[layer for layer in layers if layer.spread is not None],
-        gated=[x for x in layers if x.fires_from or any(b.onset or b.end for b in x.biases)],
+        gated=[x for x in layers if x.fires_from or x.fires_until or any(b.onset or b.end for b in x.biases)],
         input_numbering=describe_order(layers[0].input_order),
         output_numbering=describe_order(layers[-1].order),
         numbers=number_rows(resources),

@@ -86,12 +86,20 @@ def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Vio
 
 
 def recurrent_is_dense(graph: HardwareGraph) -> Iterator[Violation]:
-    """A layer that feeds itself is dense in both its projections."""
+    """A layer that feeds itself is dense in both its projections, and all its events are spikes."""
     for population in graph.populations:
         incoming = graph.into(population.name)
         if not any(p.pre == population.name for p in incoming):
             continue
         for projection in incoming:
+            if projection.pre == graph.input.name and graph.input.format is not None:
+                yield Violation(
+                    where=population.name,
+                    what="input",
+                    needed="numbers and own spikes as events",
+                    available="spikes into a recurrent layer",
+                    remedy="data.coding.kind=rate   (train again)",
+                )
             if is_spread(projection.connection):
                 yield Violation(
                     where=projection.name,
@@ -117,7 +125,7 @@ def image_shapes(graph: HardwareGraph) -> Iterator[Violation]:
                         what="image",
                         needed=" x ".join(map(str, wanted)),
                         available=f"{' x '.join(map(str, shape))}, as {projection.pre} makes it",
-                        remedy="take a convolution's output as it is, or flatten it into a fully connected layer   (train again)",
+                        remedy="take the image as it is, or flatten it into a fully connected layer   (train again)",
                     )
             made[population.name] = output_shape(connection)
 

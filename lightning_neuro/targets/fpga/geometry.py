@@ -1,7 +1,7 @@
-"""What an event of a convolution or a pooling reaches: lists of taps per axis, weights as rows, neurons place by place.
+"""What an event of a convolution or a pooling reaches: taps per axis, weights as rows, neurons place by place.
 
-Hardware numbers the neurons of a layer with channels place by place, all channels of a place together, because its lanes
-work on channels: ``hardware[h]`` is the neuron's index in the graph, where channels come first.
+Hardware numbers neurons with channels place by place, all channels of a place together, because lanes work on channels;
+an order holds the index in the graph, where channels come first, of every neuron by its hardware number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Axis:
 
     Args:
         counts: taps of every coordinate.
-        groups, weights: parts of the addresses, [coordinate * 2**b + tap] for the smallest b that all taps fit, at least 1.
+        groups, weights: parts of the addresses, [coordinate * 2**b + tap]; b is 1 or more, so that all taps fit.
     """
 
     counts: tuple[int, ...]
@@ -154,7 +154,7 @@ def axis_taps(chain: Sequence[Window], axis: int, dense: bool) -> list[list[Tap]
     Args:
         chain: windows in order; all but a convolution's sum up what they cover.
         axis: 0 or 1.
-        dense: the last window is a pooling too, and every sum has weights of its own: its place is the kernel coordinate.
+        dense: the last window is a pooling too; every sum has weights of its own, its place is the kernel coordinate.
 
     >>> box = Window(input_shape=(1, 4), kernel=(2,), stride=(2,), padding=((0, 0),), dilation=(1,))
     >>> axis_taps([box], 0, True)

@@ -59,7 +59,9 @@ class LayerSize:
 def cycles_per_step(size: LayerSize, lanes: int) -> int:
     """Expected clock cycles of one layer per step.
 
-    An event takes one cycle per group of lanes that it reaches; leak, compare, wipe and settle take four more per group, the tick one.
+    An event takes one cycle per group of lanes that it reaches; leak, compare, wipe and settle take four more per
+    group, the tick one. Where an address generator stands in front there are many groups, and each of them waits until
+    the spikes of the one before have left.
 
     >>> size = LayerSize(inputs=784, neurons=128, activity=0.125)
     >>> cycles_per_step(size, 128), cycles_per_step(size, 8)
@@ -67,7 +69,7 @@ def cycles_per_step(size: LayerSize, lanes: int) -> int:
     """
     turns = -(-size.sharing // lanes)
     groups = turns * (size.neurons // size.sharing)
-    return round(size.events * size.taps * turns) + 4 * groups + 1
+    return round(size.events * size.taps * turns) + (4 if size.channels is None else 9) * groups + 1
 
 
 def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tuple[int, ...]:
@@ -85,9 +87,7 @@ def choose_lanes(sizes: Sequence[LayerSize], most: int = MOST_AUTO_LANES) -> tup
     (128, 5)
     """
     pace = max(cycles_per_step(size, size.possible_lanes(most)[-1]) for size in sizes)
-    return tuple(
-        next(n for n in size.possible_lanes(most) if cycles_per_step(size, n) <= pace) for size in sizes
-    )
+    return tuple(next(n for n in size.possible_lanes(most) if cycles_per_step(size, n) <= pace) for size in sizes)
 
 
 def resolve_lanes(lanes: Lanes, sizes: Sequence[LayerSize]) -> tuple[int, ...]:

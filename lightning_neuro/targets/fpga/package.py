@@ -117,6 +117,7 @@ def _record(index: int, layer: LayerPlan) -> str:
         ("weight_shift", layer.weight_shift),
         ("biases", len(layer.biases)),
         ("fires_from", layer.fires_from),
+        ("fires_until", layer.fires_until or 0),
         ("state_bits", layer.state_bits),
         ("sum_bits", layer.sum_bits),
         ("leak_shift", leak_shift),

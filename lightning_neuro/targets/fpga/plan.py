@@ -59,7 +59,7 @@ class LayerPlan:
             recurrent layer; with one as in ``Spread.weights``.
         feedback_rows: rows of the layer's own spikes of the step before: its neurons, or 0.
         biases: constants.
-        fires_from: no spike before this step.
+        fires_from, fires_until: no spike before, respectively from, this step; None for no end.
         weight_bits: width of a weight.
         weight_shift: weight LSB (times input LSB) = membrane LSB * 2**weight_shift.
         state_bits: width of the membrane between steps.
@@ -83,6 +83,7 @@ class LayerPlan:
     feedback_rows: int
     biases: tuple[Bias, ...]
     fires_from: int
+    fires_until: int | None
     weight_bits: int
     weight_shift: int
     state_bits: int
@@ -207,6 +208,7 @@ def plan_layer(
         feedback_rows=len(own.T) if into.own is not None else 0,
         biases=biases,
         fires_from=population.fires_from,
+        fires_until=population.fires_until,
         weight_bits=connection.weight.format.bits,
         weight_shift=shift,
         state_bits=state.bits,
@@ -247,17 +249,17 @@ def step_range(
         biases: constants.
     """
     lowest = highest = np.zeros((), np.int64)
-    for projection in (into.forward, into.own):
-        if projection is None:
-            continue
+    for projection in filter(None, (into.forward, into.own)):
         connection = projection.connection
         raw, lines = connection.weight.integers().astype(np.float64), np.ones((1, input_size(connection)))
         up = drive_of(connection, np.maximum(raw, 0), lines)[0].astype(np.int64)
         down = drive_of(connection, np.minimum(raw, 0), lines)[0].astype(np.int64)
-        least, most = (value.low, value.high) if value is not None else (0, 1)
+        carried = value if projection is into.forward else None
+        least, most = (0, 1) if carried is None else (carried.low, carried.high)
         lowest, highest = lowest + up * least + down * most, highest + up * most + down * least
     changes = {0, *(b.onset for b in biases), *(b.end for b in biases)}
-    added = np.array([sum((b.values for b in biases if b.counts(step)), np.zeros((), np.int64)) for step in changes])
+    none = np.zeros_like(lowest)
+    added = np.array([sum((b.values for b in biases if b.counts(step)), none) for step in changes])
     return (lowest << shift) + added.min(axis=0), (highest << shift) + added.max(axis=0)
 
 

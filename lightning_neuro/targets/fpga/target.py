@@ -15,7 +15,7 @@ from lightning_neuro.graph.quantize import DEFAULT_SPEC
 from lightning_neuro.targets.base import Job, Progress, Verification, share_right
 from lightning_neuro.targets.fpga.artefact import write_artefact, write_readme
 from lightning_neuro.targets.fpga.constraints import check_graph, layer_sizes
-from lightning_neuro.targets.fpga.lanes import Lanes, resolve_lanes
+from lightning_neuro.targets.fpga.lanes import Lanes, cycles_per_step, resolve_lanes
 from lightning_neuro.targets.fpga.plan import LayerPlan, plan_network
 from lightning_neuro.targets.fpga.verify import (
     AREA,
@@ -32,6 +32,8 @@ from lightning_neuro.targets.fpga.verify import (
 
 SAMPLES_MIN, SAMPLES_MAX = 4, 20
 STEPS_IN_A_MINUTE = 4096  # of GHDL with a layer of a hundred neurons
+CYCLES_IN_A_MINUTE = 400_000  # where address generators make many cycles of a step
+STEPS_ASSUMED = 16  # where neither data nor file say how long a sample is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,12 @@ class FpgaTarget:
 
     def default_samples(self, graph: HardwareGraph) -> int:
         """Inputs run through the artefact where the user names no number: a minute of simulation, give or take."""
-        return max(SAMPLES_MIN, min(SAMPLES_MAX, STEPS_IN_A_MINUTE // (graph.steps or 1)))
+        sizes = layer_sizes(graph)
+        lanes = resolve_lanes(self.lanes, sizes)
+        cycles = max(cycles_per_step(size, n) for size, n in zip(sizes, lanes, strict=True))
+        steps = graph.steps or STEPS_ASSUMED
+        most = min(STEPS_IN_A_MINUTE // steps, CYCLES_IN_A_MINUTE // (steps * cycles))
+        return max(SAMPLES_MIN, min(SAMPLES_MAX, most))
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:
         """Every constraint the graph breaks."""

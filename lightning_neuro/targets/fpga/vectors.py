@@ -45,11 +45,17 @@ def write_vectors(folder: Path, layers: Sequence[LayerPlan], vectors: TestVector
     lines = stimulus_lines(vectors.spikes[..., layers[0].input_order], runs, numbers=layers[0].value_bits > 0)
     (folder / "stimulus.txt").write_text("\n".join(lines) + "\n")
     for index, layer in enumerate(layers):
-        spikes, membranes = (of[layer.name][..., layer.order] for of in (vectors.expected.spikes, vectors.expected.membrane))
+        spikes, membranes = recorded(layer, vectors)
         lines = expected_lines(spikes, membranes, runs)
         (folder / f"expected_{index}.txt").write_text("\n".join(lines) + "\n")
     beats = output_beats(layers[-1], vectors, runs)
     (folder / "expected_output.txt").write_text("\n".join(" ".join(map(str, beat)) for beat in beats) + "\n")
+
+
+def recorded(layer: LayerPlan, vectors: TestVectors) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Spikes and membranes of a layer [sample, step, neuron], neurons as the hardware numbers them."""
+    of = vectors.expected
+    return of.spikes[layer.name][..., layer.order], of.membrane[layer.name][..., layer.order]
 
 
 def stimulus_lines(values: NDArray[np.integer[Any]], runs: Sequence[Run], *, numbers: bool) -> Iterator[str]:
@@ -85,7 +91,7 @@ def expected_lines(spikes: NDArray[np.uint8], membranes: NDArray[np.generic], ru
 
 def output_beats(layer: LayerPlan, vectors: TestVectors, runs: Sequence[Run]) -> Iterator[tuple[int, int, int]]:
     """The output stream: (0, address, value) per event or membrane, (1, 0, 0) per tick, (2, 0, 0) for the last."""
-    spikes, membranes = (of[layer.name][..., layer.order] for of in (vectors.expected.spikes, vectors.expected.membrane))
+    spikes, membranes = recorded(layer, vectors)
     steps = spikes.shape[1]
     for run in runs:
         for step in range(steps):

@@ -76,7 +76,10 @@ def weight_arrays(plan: SpinnakerPlan) -> dict[str, Any]:
         if p.cell.decay_syn is not None:
             arrays[f"{p.label}.decay_syn"] = p.cell.decay_syn
         arrays[f"{p.label}.threshold"], arrays[f"{p.label}.v_reset"] = p.cell.threshold, p.cell.v_reset
-        arrays |= {bias_key(p, b.onset): b.values for b in p.biases}
+        for bias in p.biases:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                start = np.where(p.cell.decay_mem > 0, bias.values / p.cell.decay_mem, 0.0)
+            arrays[bias_key(p, bias)] = start if bias.initial else bias.values
     for bundle in bundles(plan):
         arrays |= bundle.arrays()
     return arrays

@@ -20,6 +20,7 @@ from lightning_neuro.graph.hardware_graph import (
     ReadoutKind,
     ResetKind,
 )
+from lightning_neuro.graph.quantize import counts
 from lightning_neuro.targets.rules import (
     MEMBRANE_READOUTS,
     RESET_DELAYS,
@@ -41,6 +42,11 @@ from lightning_neuro.targets.spinnaker.timing import Backend
 RING_BUFFER_BITS = 14  # neuron, receptor and delay share them
 DELAY_STAGES = 8  # of one delay-extension core, each as long as a ring buffer
 LONGEST_STEP_MS = 1000.0
+# What a converted network loses by resets to zero, higher thresholds and more steps give back; a bias cannot.
+RESETS_TO_ZERO = (
+    "model.conversion.reset=zero model.conversion.threshold_stretch=4 model.conversion.steps=64 "
+    "model.conversion.bias_samples=0"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
                 what="reset",
                 needed="subtract",
                 available="zero",
-                remedy="model.reset=zero   (train again; SpiNNaker2 can subtract: lightning-neuro export, network.nir)",
+                remedy=_other_reset(graph),
             )
         elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
             yield Violation(
@@ -110,6 +116,34 @@ def resets(graph: HardwareGraph) -> Iterator[Violation]:
                 needed=f"{reset.kind.value}, delay {reset.delay}",
                 available="zero with delay 0 or 1, clamp with delay 1, once with delay 0, none",
                 remedy="model.reset_delay=0   (train again)",
+            )
+
+
+def _other_reset(graph: HardwareGraph) -> str:
+    if counts(graph):
+        return f"{RESETS_TO_ZERO}   (train again)"
+    return "model.reset=zero   (train again; SpiNNaker2 can subtract: lightning-neuro export, network.nir)"
+
+
+def schedules(graph: HardwareGraph) -> Iterator[Violation]:
+    """A cell may spike in every step, and a source can bring delta cells alone to an initial membrane."""
+    for population, neuron in neurons_of(graph):
+        if population.fires_from or population.fires_until is not None:
+            end = "the last" if population.fires_until is None else str(population.fires_until - 1)
+            yield Violation(
+                where=population.name,
+                what="steps with spikes",
+                needed=f"{population.fires_from} to {end}",
+                available="all",
+                remedy="model.conversion.schedule=synchronous   (or pipelined; train again)",
+            )
+        if isinstance(neuron, CubaLif) and neuron.v_init.real.any():
+            yield Violation(
+                where=population.name,
+                what="initial membrane",
+                needed="other than 0 with exponential synapses",
+                available="other than 0 with delta synapses",
+                remedy="v_init of 0 in the metadata of the file",
             )
 
 
@@ -186,6 +220,7 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (
     binary_input,
     neuron_kind,
     resets,
+    schedules,
     silent_layers,
     membrane_readout,
     decays,

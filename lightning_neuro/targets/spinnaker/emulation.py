@@ -18,7 +18,7 @@ from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.spinnaker.emulator import Emulation, chunks, run_samples
 from lightning_neuro.targets.spinnaker.loading import LoadedNetwork, load_network
-from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
+from lightning_neuro.targets.spinnaker.plan import BiasPlan, SpinnakerPlan
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights, unit
 
 EMULATOR = "fixed_point_emulator"
@@ -149,8 +149,14 @@ def _spikes_per_sample(
     for population in plan.populations:
         counts[population.name] = sum(m.spike_counts[population.name] for m in machine) / samples
         for bias in population.biases:
-            counts[f"bias of {population.name} from step {bias.onset}"] = float(max(0, steps - bias.onset))
+            counts[_source_words(population.name, bias)] = float(bias.steps(steps))
     return counts
+
+
+def _source_words(name: str, bias: BiasPlan) -> str:
+    if bias.initial:
+        return f"initial membranes of {name}"
+    return f"bias of {name} from step {bias.onset}" + ("" if bias.until is None else f" to {bias.until - 1}")
 
 
 def weights_changed(scaled: ScaledPlan) -> dict[str, float]:

@@ -173,9 +173,9 @@ def _arriving(tape: _Tape, layer: Layer, entrances: Sequence[Entrance]) -> list[
         rows = raster.reshape(-1, raster.shape[-1])
         for total, apply in zip(sums, entrance.receptors, strict=True):
             add_drive(total.reshape(len(rows), -1), entrance.connection, apply, rows)
-    for onset, *counts in layer.biases:
+    for window, *counts in layer.biases:
         for total, count in zip(sums, counts, strict=True):
-            total[:, onset:] += count
+            total[:, window] += count
     return sums
 
 

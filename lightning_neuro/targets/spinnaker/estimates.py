@@ -161,8 +161,8 @@ def _core_load(plan: SpinnakerPlan, population: PopulationPlan, rasters: Mapping
         packets += raster @ (fan_out > 0)
         rows += 0.0 if by_connector(plan, edge) else 2 * (raster @ (fan_out > 0))
     for bias in population.biases:
-        events[:, bias.onset :] += np.count_nonzero(bias.values) / cores
-        packets[:, bias.onset :] += 1
+        events[:, bias.window] += np.count_nonzero(bias.values) / cores
+        packets[:, bias.window] += 1
     synapses = float((events / EVENTS_PER_SECOND + rows * ROW_SECONDS).max(initial=0.0))
     neurons = portion_of(population) * NEURON_SECONDS
     return CoreLoad(

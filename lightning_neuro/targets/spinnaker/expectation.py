@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from lightning_neuro.targets.spinnaker import synapses
 from lightning_neuro.targets.spinnaker.board_problems import BoardExpectation
-from lightning_neuro.targets.spinnaker.plan import BiasPlan, PopulationPlan
 from lightning_neuro.targets.spinnaker.readback import Synapses
 from lightning_neuro.targets.spinnaker.reference import synapse_list
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, stored_weights
+from lightning_neuro.targets.spinnaker.script import bias_label
 from lightning_neuro.targets.spinnaker.timing import Backend
 
 BIAS_DELAY = 1  # steps
@@ -72,11 +72,6 @@ def _joined(parts: list[Synapses]) -> Synapses:
         delay=column("delay"),
         weight=column("weight"),
     )
-
-
-def bias_label(population: PopulationPlan, bias: BiasPlan) -> str:
-    """Name of a bias source in the script."""
-    return f"{population.label}_bias" + (f"_from_{bias.onset}" if bias.onset else "")
 
 
 def busiest_step(raster: NDArray[Any]) -> int:

@@ -60,14 +60,14 @@ class Layer:
         constants: of its neurons.
         shifts: ring buffer to 16.15, excitatory and inhibitory.
         entrances: projections into it.
-        biases: onset and counts per receptor of always-on sources.
+        biases: steps and counts per receptor of sources that spike whatever the input is.
     """
 
     plan: PopulationPlan
     constants: Constants
     shifts: tuple[int, int]
     entrances: tuple[Entrance, ...]
-    biases: tuple[tuple[int, NDArray[np.int64], NDArray[np.int64]], ...]
+    biases: tuple[tuple[slice, NDArray[np.int64], NDArray[np.int64]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,7 +135,7 @@ def _layer(scaled: ScaledPlan, population: PopulationPlan) -> Layer:
         shifts=shifts,
         entrances=tuple(_entrance(p, population.scale, shifts) for p in scaled.plan.into(population.name)),
         biases=tuple(
-            (b.onset, *_split(stored_weights(b.values * population.scale, shifts))) for b in population.biases
+            (b.window, *_split(stored_weights(b.values * population.scale, shifts))) for b in population.biases
         ),
     )
 

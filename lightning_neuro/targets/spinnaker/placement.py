@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CORES = 18  # of one chip
 _COLUMNS = 6  # of cores within a chip
 _MOST_NAMED = 14
-BIAS = r"_bias(_from_\d+)?$"  # ending of a bias source's name
+BIAS = r"_(start|bias(_from_\d+)?(_until_\d+)?)$"  # ending of the name of a bias source
 
 
 def placement_plot(image: BoardImage) -> Plot:

@@ -77,15 +77,31 @@ class CellPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BiasPlan:
-    """A bias as the weights of one neuron that spikes in every step.
+    """A bias as the weights of one neuron that spikes in every step of a window.
+
+    An initial membrane is such a neuron, too: it spikes in the first step of every sample, where
+    ``A (0 + v_init / A) = A 0 + v_init``, and membranes of delta cells rest at 0 before.
 
     Args:
         onset: step of the network in which it begins.
+        until: first step without it again; None: to the end of the sample.
         values: drive per step, shape [n], network units, unscaled.
+        initial: whether it stands for what initial membranes keep in the first step, ``A v_init``.
     """
 
     onset: int
+    until: int | None
     values: NDArray[Any]
+    initial: bool
+
+    @property
+    def window(self) -> slice:
+        """Its steps."""
+        return slice(self.onset, self.until)
+
+    def steps(self, of_sample: int) -> int:
+        """How many steps of a sample it spikes in."""
+        return len(range(of_sample)[self.window])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +113,7 @@ class PopulationPlan:
         label: the same as an identifier of the script; unique.
         shape: neurons along each axis, channels first; numbered in C order.
         cell: neurons.
-        biases: always-on sources, by onset.
+        biases: sources that spike whatever the input is.
         scale: factor on weights, biases, thresholds and reset potentials of this layer on the hardware; changes no
             spike in exact arithmetic.
         drive: largest sum of scaled weights that arrives in one step, excitatory and inhibitory, for the hardware's
@@ -312,18 +328,29 @@ def _population(
     kind, name = CELL_KINDS[type(population.neuron)], population.name
     nest = timing[Backend.NEST]
     pulsed = nest.shifts is not None and nest.kinds[name] is not kind
-    onsets = [(0, population.bias.real), *((late.onset, late.values.real) for late in population.late_biases)]
     return PopulationPlan(
         name=population.name,
         label=label,
         shape=population.shape,
         cell=_cell(population, kind),
-        biases=tuple(BiasPlan(onset=onset, values=values) for onset, values in onsets if values.any()),
+        biases=_biases(population),
         scale=1.0,
         drive=None,
         shift={backend: solved.shifts[name] for backend, solved in timing.items() if solved.shifts is not None},
         pulses=_pulses(graph, name) if pulsed else 0,
     )
+
+
+def _biases(population: Population) -> tuple[BiasPlan, ...]:
+    neuron = population.neuron
+    assert isinstance(neuron, Lif | CubaLif)
+    kept = neuron.leak_mem.beta * neuron.v_init.real if neuron.v_init.real.any() else neuron.v_init.real
+    start = BiasPlan(onset=0, until=1, values=kept, initial=True)
+    always = BiasPlan(onset=0, until=None, values=population.bias.real, initial=False)
+    late = (
+        BiasPlan(onset=x.onset, until=x.until, values=x.values.real, initial=False) for x in population.late_biases
+    )
+    return tuple(bias for bias in (start, always, *late) if bias.values.any())
 
 
 def _cell(population: Population, kind: CellKind) -> CellPlan:

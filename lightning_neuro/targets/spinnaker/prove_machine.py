@@ -66,7 +66,7 @@ def costs(subject: Subject, image: BoardImage | None) -> dict[str, object]:
     fit = predict(plan)
     rasters = {plan.input.name: vectors.spikes, **vectors.expected.spikes}
     steps = vectors.spikes.shape[1]
-    sources = sum(max(0, steps - bias.onset) for p in plan.populations for bias in p.biases)
+    sources = sum(bias.steps(steps) for p in plan.populations for bias in p.biases)
     loads = core_loads(plan, rasters)
     chips = fit.chips if image is None else image.used_chips
     activity = Activity(

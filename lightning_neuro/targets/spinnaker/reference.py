@@ -51,8 +51,11 @@ def run_reference(plan: SpinnakerPlan, weights: Arrays, spikes: NDArray[Any]) ->
     states = {p.name: _fresh(samples, p.size) for p in plan.populations}
     for t in range(steps):
         for population in plan.populations:
-            drive = sum((weights[bias_key(population, b.onset)] for b in population.biases if t >= b.onset), 0.0)
-            drive = drive + np.zeros((samples, population.size))
+            drive = np.zeros((samples, population.size))
+            for bias in population.biases:
+                if t in range(steps)[bias.window]:
+                    kept = weights[f"{population.label}.decay_mem"] if bias.initial else 1.0
+                    drive += kept * weights[bias_key(population, bias)]
             for p in plan.into(population.name):
                 if t >= p.steps:
                     drive += (matrices[p.name] @ rasters[p.pre][:, t - p.steps].T).T

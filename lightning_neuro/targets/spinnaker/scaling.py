@@ -138,7 +138,7 @@ def arriving(
         part = with_weight(projection.connection, Values(real=_part(projection, sign)))
         add_drive(total.reshape(len(rows), -1), part, prepare_real(part), rows)
     for bias in population.biases:
-        total[:, bias.onset :] += np.maximum(sign * bias.values, 0.0)
+        total[:, bias.window] += np.maximum(sign * bias.values, 0.0)
     return total
 
 

@@ -16,6 +16,7 @@ from lightning_neuro.targets.spinnaker.maps import is_convolution
 from lightning_neuro.targets.spinnaker.plan import (
     LINES_PER_CORE,
     UNTIL_THE_END,
+    BiasPlan,
     PopulationPlan,
     SpinnakerPlan,
 )
@@ -57,7 +58,7 @@ class Block:
     scale: float
     drive: tuple[float, ...] | None
     edges: tuple[Edge, ...]
-    biases: tuple[tuple[str, int], ...]
+    biases: tuple[str, ...]
     tile: tuple[int, int] | None
 
 
@@ -90,6 +91,7 @@ def render_script(plan: SpinnakerPlan, title: str) -> str:
         once=plan.once,
         until_the_end=UNTIL_THE_END,
         gap=gap_steps(plan),
+        starts=any(bias.initial for p in plan.populations for bias in p.biases),
         latest=latest(plan),
         extra={backend.value: {kind.value: n for kind, n in kinds.items()} for backend, kinds in EXTRA_LATENCY.items()},
         longest_delay=longest_delay(plan),
@@ -164,7 +166,7 @@ def _block(plan: SpinnakerPlan, population: PopulationPlan, edges: Sequence[Bund
         scale=population.scale,
         drive=None if population.drive is None else tuple(float(f"{most:.10g}") for most in population.drive),
         edges=tuple(_edge(plan, b) for b in edges),
-        biases=tuple((bias_key(population, bias.onset), bias.onset) for bias in population.biases),
+        biases=tuple(_bias_line(population, bias) for bias in population.biases),
         tile=population.tile,
     )
 
@@ -186,9 +188,28 @@ def heading(plan: SpinnakerPlan, population: PopulationPlan) -> str:
     return f"{neurons}, {synapse}, {role}"
 
 
-def bias_key(population: PopulationPlan, onset: int) -> str:
-    """Name of a bias in ``weights.npz``."""
-    return f"{population.label}.bias" + (f"_from_{onset}" if onset else "")
+def bias_key(population: PopulationPlan, bias: BiasPlan) -> str:
+    """Name of a bias, or of initial membranes, in ``weights.npz``."""
+    return f"{population.label}." + ("v_init" if bias.initial else f"bias{window_words(bias)}")
+
+
+def bias_label(population: PopulationPlan, bias: BiasPlan) -> str:
+    """Name of a bias source in the script."""
+    return f"{population.label}_" + ("start" if bias.initial else f"bias{window_words(bias)}")
+
+
+def window_words(bias: BiasPlan) -> str:
+    """When a bias acts, as a part of its names; the same as in a checkpoint."""
+    begins = f"_from_{bias.onset}" if bias.onset or bias.until is not None else ""
+    return begins + ("" if bias.until is None else f"_until_{bias.until}")
+
+
+def _bias_line(population: PopulationPlan, bias: BiasPlan) -> str:
+    values = f'{population.label}, w["{bias_key(population, bias)}"]'
+    if bias.initial:
+        return f"net.start({values})"
+    onset = f", onset={bias.onset}" if bias.onset else ""
+    return f"net.bias({values}{onset}{'' if bias.until is None else f', until={bias.until}'})"
 
 
 def _edge(plan: SpinnakerPlan, bundle: Bundle) -> Edge:

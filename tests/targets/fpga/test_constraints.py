@@ -7,6 +7,7 @@ from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.first_spike_steps import Decay, discretise_first_spike
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import (
+    Connection,
     Convolution,
     Dense,
     HardwareGraph,
@@ -85,18 +86,64 @@ def test_two_loops_of_one_layer_are_refused(small_graph: HardwareGraph) -> None:
     assert ("hidden", "inputs") in found(connect(recurrent(small_graph), "hidden", "hidden", 1))
 
 
-@pytest.mark.parametrize("kind", ["Convolution", "Pooled"])
-def test_convolution_and_pooling_are_refused_by_name(small_graph: HardwareGraph, kind: str) -> None:
-    weight = small_graph.projections[0].connection.weight
-    window = Window(input_shape=(1, 5), kernel=(1,), stride=(1,), padding=((0, 0),), dilation=(1,))
-    connections = {
-        "Convolution": Convolution(weight=weight, window=window, groups=1),
-        "Pooled": Pooled(pool=window, then=Dense(weight=weight)),
-    }
-    first, *rest = small_graph.projections
-    changed = dataclasses.replace(first, connection=connections[kind])
-    (violation,) = target().check(dataclasses.replace(small_graph, projections=(changed, *rest)))
-    assert (violation.needed, violation.available) == (kind, "Dense") and "fully connected" in violation.remedy
+def with_first(graph: HardwareGraph, connection: Connection) -> HardwareGraph:
+    first, *rest = graph.projections
+    return dataclasses.replace(graph, projections=(dataclasses.replace(first, connection=connection), *rest))
+
+
+def window(shape: tuple[int, ...]) -> Window:
+    axes = len(shape) - 1
+    return Window(
+        input_shape=shape, kernel=(1,) * axes, stride=(1,) * axes, padding=((0, 0),) * axes, dilation=(1,) * axes
+    )
+
+
+def convolution(shape: tuple[int, ...], out: int) -> Convolution:
+    raw = np.ones((out, shape[0], *(1,) * (len(shape) - 1)), np.int64)
+    return Convolution(
+        weight=Values(real=raw * 0.25, raw=raw, format=Format(bits=4, lsb=0.25)), window=window(shape), groups=1
+    )
+
+
+def test_convolution_and_pooling_break_nothing(small_graph: HardwareGraph) -> None:
+    dense = small_graph.projections[0].connection
+    assert isinstance(dense, Dense)
+    assert found(with_first(small_graph, Pooled(pool=window((1, 5)), then=dense))) == []
+    assert found(with_first(small_graph, convolution((5, 1), 6))) == []
+
+
+def test_convolution_into_a_recurrent_layer_is_refused(small_graph: HardwareGraph) -> None:
+    graph = with_first(recurrent(small_graph), convolution((5, 1), 6))
+    assert found(graph) == [("input -> hidden", "connection")]
+
+
+def test_an_image_cut_otherwise_than_it_was_made_is_refused(small_graph: HardwareGraph) -> None:
+    graph = with_first(small_graph, convolution((5, 1), 6))  # makes 6 channels of one place
+    first, last = graph.projections
+    for shape, expected in (((6, 1), []), ((1, 6), [("hidden -> output", "image")])):
+        weights = last.connection.weight
+        again = dataclasses.replace(last, connection=Pooled(pool=window(shape), then=Dense(weight=weights)))
+        assert found(dataclasses.replace(graph, projections=(first, again))) == expected
+
+
+def test_lanes_of_a_convolution_divide_its_channels(small_graph: HardwareGraph) -> None:
+    graph = with_first(small_graph, convolution((5, 1), 6))
+    assert found(graph, lanes=[3, 1]) == [] and found(graph, lanes=5) == []
+    (violation,) = target(lanes=[4, 1]).check(graph)
+    assert violation.available == "1 to 6 (divisors of its channels)"
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(2, []), (16, []), (17, [("input", "input bits")])])
+def test_numbers_at_the_input_have_2_to_16_bits(
+    small_graph: HardwareGraph, bits: int, expected: list[tuple[str, str]]
+) -> None:
+    source = dataclasses.replace(small_graph.input, format=Format(bits=bits, lsb=1.0))
+    assert found(dataclasses.replace(small_graph, input=source, coding={"kind": "direct"})) == expected
+
+
+def test_numbers_into_a_recurrent_layer_are_refused(small_graph: HardwareGraph) -> None:
+    source = dataclasses.replace(small_graph.input, format=Format(bits=4, lsb=1.0))
+    assert found(dataclasses.replace(recurrent(small_graph), input=source)) == [("hidden", "input")]
 
 
 def test_recurrent_weights_in_another_unit_are_refused(small_graph: HardwareGraph) -> None:
@@ -107,14 +154,17 @@ def test_recurrent_weights_in_another_unit_are_refused(small_graph: HardwareGrap
     assert found(graph) == [("hidden -> hidden (delay 1)", "weight format")]
 
 
-@pytest.mark.parametrize(("onset", "expected"), [(1, []), (2, [("hidden", "late bias")])])
-def test_a_bias_may_start_one_step_late(
-    small_graph: HardwareGraph, onset: int, expected: list[tuple[str, str]]
-) -> None:
-    values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
-    first, *rest = small_graph.populations
-    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=onset, until=None),))
-    assert found(dataclasses.replace(small_graph, populations=(late, *rest))) == expected
+def test_too_many_biases_and_too_large_ones_are_refused(small_graph: HardwareGraph) -> None:
+    def biased(count: int, value: int) -> HardwareGraph:
+        values = Values(real=np.full(6, value * 0.25), raw=np.full(6, value), format=Format(bits=32, lsb=0.25))
+        late = tuple(LateBias(values=values, onset=k + 1, until=None) for k in range(count))
+        first, *rest = small_graph.populations
+        return dataclasses.replace(small_graph, populations=(dataclasses.replace(first, late_biases=late), *rest))
+
+    assert found(biased(constraints.BIASES_MAX, 2)) == []
+    assert found(biased(constraints.BIASES_MAX + 1, 2)) == [("hidden", "bias")]
+    assert found(biased(1, 2**31 - 1)) == []
+    assert found(biased(1, 2**31)) == [("hidden", "bias")]
 
 
 def test_own_spikes_count_as_fan_in_and_memory(small_graph: HardwareGraph, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, recurrent, target
+from tests.targets.fpga.image_networks import digits_like
 from tests.targets.fpga.networks import draw_vectors
 
 
@@ -149,22 +150,66 @@ def test_broken_feedback_is_found(
     assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
 
 
+def timed(graph: HardwareGraph) -> HardwareGraph:
+    """The small graph with a bias in steps 1 and 2, initial membranes, and spikes in steps 1 to 3 alone."""
+    values = Values(real=np.full(6, 1.5), raw=np.arange(6) + 3, format=Format(bits=32, lsb=0.25))
+    first, *rest = graph.populations
+    start = Values(real=np.full(6, 2.25), raw=np.arange(6) + 9, format=first.state_format)
+    late = dataclasses.replace(
+        first,
+        neuron=dataclasses.replace(first.neuron, v_init=start),
+        late_biases=(LateBias(values=values, onset=1, until=3),),
+        fires_from=1,
+        fires_until=4,
+    )
+    return dataclasses.replace(graph, populations=(late, *rest))
+
+
 @needs_ghdl
-@pytest.mark.parametrize(("begins", "outcome"), [("'1'", Outcome.PASSED), ("'0'", Outcome.FAILED)])
-def test_late_bias_added_in_the_first_step_is_found(
-    small_graph: HardwareGraph, tmp_path: Path, begins: str, outcome: Outcome
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "outcome"),
+    [
+        ("INITIAL_VALUES_0", "INITIAL_VALUES_0", Outcome.PASSED),
+        (r"(BIAS_ONSETS_0 [^;]*others => )1", r"\g<1>0", Outcome.FAILED),
+        (r"(BIAS_ENDS_0 [^;]*others => )3", r"\g<1>4", Outcome.FAILED),
+        (r"(fires_from +=> )1(,)", r"\g<1>0\g<2>", Outcome.FAILED),
+        (r"(fires_until +=> )4(,)", r"\g<1>5\g<2>", Outcome.FAILED),
+        (r"(INITIAL_VALUES_0 [^;]*0 => )9", r"\g<1>8", Outcome.FAILED),
+        (r"(BIASES_0 [^;]*0 => )3", r"\g<1>4", Outcome.FAILED),
+    ],
+)
+def test_a_changed_step_or_constant_of_the_timing_is_found(
+    small_graph: HardwareGraph, tmp_path: Path, pattern: str, replacement: str, outcome: Outcome
 ) -> None:
-    values = Values(real=np.full(6, 0.5), raw=np.full(6, 2), format=Format(bits=32, lsb=0.25))
-    first, *rest = small_graph.populations
-    late = dataclasses.replace(first, late_biases=(LateBias(values=values, onset=1, until=None),))
-    graph = dataclasses.replace(small_graph, populations=(late, *rest))
+    graph = timed(small_graph)
     vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
     target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
-    source = tmp_path / "rtl" / "sequencer.vhd"
-    text = source.read_text()
-    assert text.count("beginning <= '1';") == 1
-    source.write_text(text.replace("beginning <= '1';", f"beginning <= {begins};"))
+    mutate(tmp_path, pattern, replacement)
     assert prove_bit_exact(subject_of(graph, vectors, tmp_path)).check.outcome is outcome
+
+
+@needs_ghdl
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "outcome"),
+    [
+        ("TAP_COUNTS_0_ROW", "TAP_COUNTS_0_ROW", Outcome.PASSED),
+        (r"(TAP_COUNTS_0_ROW [^;]*\b1 => )3", r"\g<1>2", Outcome.FAILED),
+        (r"(TAP_GROUPS_0_COLUMN [^;]*\b10 => )3", r"\g<1>0", Outcome.FAILED),
+        (r"(TAP_WEIGHTS_0_COLUMN [^;]*\b9 => )2", r"\g<1>0", Outcome.FAILED),
+        (r"(TAP_WEIGHTS_0_CHANNEL [^;]*1 => )\d+", r"\g<1>0", Outcome.FAILED),
+    ],
+)
+def test_a_changed_table_of_an_address_generator_is_found(
+    tmp_path: Path, pattern: str, replacement: str, outcome: Outcome
+) -> None:
+    graph, lanes, vectors = digits_like(np.random.default_rng(6), (2, 4, 4), (2, 2, 3), steps=3, samples=1)
+    chosen = target(lanes=lanes)
+    chosen.write(job(graph, vectors), tmp_path)
+    mutate(tmp_path, pattern, replacement)
+    subject = Subject(
+        graph=graph, layers=chosen.plan(graph), artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120
+    )
+    assert prove_bit_exact(subject).check.outcome is outcome
 
 
 @needs_ghdl

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Values
+from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, LateBias, Projection, Values
 from lightning_neuro.targets.fpga.lanes import LayerSize, choose_lanes, cycles_per_step, resolve_lanes
 from lightning_neuro.targets.fpga.package import literal, memory_words, network_package
-from lightning_neuro.targets.fpga.plan import bias_in_rows, bias_row_count, sum_bits
+from lightning_neuro.targets.fpga.plan import Bias, Synapses, biases_of, step_range, sum_bits
 from tests.targets.fpga.conftest import recurrent, target
 
 MNIST = [LayerSize(inputs=784, neurons=128, activity=0.125), LayerSize(inputs=128, neurons=10, activity=0.25)]
@@ -32,29 +32,41 @@ def test_lanes_as_asked(lanes: int | list[int], expected: tuple[int, int]) -> No
     assert resolve_lanes(lanes, MNIST) == expected
 
 
-@given(st.lists(st.integers(-300, 300), min_size=1, max_size=5), st.integers(2, 9))
-def test_bias_rows_sum_to_the_bias_within_the_format(bias: list[int], bits: int) -> None:
-    form = Format(bits=bits, lsb=1.0)
-    rows = bias_in_rows(np.array(bias), form)
-    assert rows.sum(axis=0).tolist() == bias
-    assert len(rows) == bias_row_count(np.array(bias), form)
-    assert not rows.size or (rows.min() >= form.low and rows.max() <= form.high)
-
-
 @given(
-    st.lists(st.integers(-8, 7), min_size=1, max_size=12), st.integers(-20, 20), st.integers(0, 3), st.integers(4, 8)
+    st.lists(st.integers(-900, 900), min_size=1, max_size=4),
+    st.lists(st.integers(-900, 900), min_size=1, max_size=4),
+    st.integers(4, 8),
 )
-def test_sum_width_holds_the_extremes_and_is_the_narrowest(
-    weights: list[int], bias: int, shift: int, bits: int
-) -> None:
+def test_sum_width_holds_the_extremes_and_is_the_narrowest(low: list[int], high: list[int], bits: int) -> None:
     state = Format(bits=bits, lsb=1.0)
-    width = sum_bits(np.array([weights]), np.array([bias]), shift, state, None)
-    highest = state.high + ((sum(w for w in weights if w > 0) + bias) << shift)
-    lowest = state.low + ((sum(w for w in weights if w < 0) + bias) << shift)
-    holds = Format(bits=width, lsb=1.0)
-    assert holds.low <= lowest and highest <= holds.high
-    narrower = Format(bits=width - 1, lsb=1.0)
-    assert width == bits + 1 or lowest < narrower.low or highest > narrower.high
+    lowest, highest = np.minimum(low, 0), np.maximum(high, 0)
+    width = sum_bits(lowest, highest, state, None)
+    ends = (state.low + lowest.min(), state.high + highest.max())
+    holds, narrower = Format(bits=width, lsb=1.0), Format(bits=width - 1, lsb=1.0)
+    assert holds.low <= ends[0] and ends[1] <= holds.high
+    assert width == bits + 1 or ends[0] < narrower.low or ends[1] > narrower.high
+
+
+def test_a_step_adds_at_most_its_weights_its_largest_numbers_and_the_biases_of_that_step() -> None:
+    raw = np.array([[3, -4, 2]])
+    weight = Values(real=raw.astype(float), raw=raw, format=Format(bits=4, lsb=1.0))
+    into = Synapses(forward=Projection(pre="a", post="b", connection=Dense(weight=weight), delay=0), own=None)
+    biases = [Bias(values=np.array([7]), onset=0, end=2), Bias(values=np.array([-9]), onset=2, end=0)]
+    assert [v.tolist() for v in step_range(into, None, 1, biases)] == [[-8 - 9], [10 + 7]]
+    assert [v.tolist() for v in step_range(into, Format(bits=3, lsb=1.0), 0, [])] == [[5 * -4 - 4 * 3], [5 * 3 + 4 * 4]]
+
+
+def test_biases_of_the_same_steps_are_one_and_zeros_are_none(small_graph: HardwareGraph) -> None:
+    def late(value: int, onset: int, until: int | None) -> LateBias:
+        raw = np.full(6, value)
+        return LateBias(values=Values(real=raw * 0.25, raw=raw), onset=onset, until=until)
+
+    first = dataclasses.replace(
+        small_graph.populations[0], late_biases=(late(2, 1, 4), late(3, 1, 4), late(0, 2, None))
+    )
+    (bias,) = biases_of(first)
+    assert (bias.values.tolist(), bias.onset, bias.end) == ([5] * 6, 1, 4)
+    assert [bias.counts(step) for step in range(6)] == [False, True, True, True, False, False]
 
 
 def test_memory_word_is_group_times_rows_plus_row_with_lane_0_rightmost(small_graph: HardwareGraph) -> None:
@@ -67,10 +79,10 @@ def test_memory_word_is_group_times_rows_plus_row_with_lane_0_rightmost(small_gr
     assert words[5][:8] == "0" * 8  # neurons 6 and 7 do not exist
 
 
-def test_rows_are_inputs_then_own_spikes_then_bias(small_graph: HardwareGraph) -> None:
+def test_rows_are_inputs_then_own_spikes(small_graph: HardwareGraph) -> None:
     graph = recurrent(small_graph)
     layer = target(lanes=(4, 3)).plan(graph)[0]
-    assert (layer.inputs, layer.feedback_rows, layer.bias_rows, layer.late_bias_rows) == (5, 6, 0, 0)
+    assert (layer.inputs, layer.feedback_rows) == (5, 6)
     forward, own = graph.projections[0].connection.weight, graph.projections[-1].connection.weight
     assert layer.rows.T.tolist() == np.hstack([forward.integers(), own.integers()]).tolist()
 

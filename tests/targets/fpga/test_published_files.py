@@ -42,7 +42,7 @@ def test_braille_networks_are_bit_exact(
     assert chosen.check(graph) == ()
     chosen.write(job(graph, vectors), tmp_path)
     layers = chosen.plan(graph)
-    assert (layers[0].feedback_rows, layers[0].late_bias_rows > 0) == (hidden, bool(late))
+    assert (layers[0].feedback_rows, len([b for b in layers[0].biases if b.onset == 1])) == (hidden, late)
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
     for prove in (prove_bit_exact, prove_equivalence):
         check = prove(subject).check

@@ -35,7 +35,6 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
     Window,
-    zeros,
 )
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.spinnaker import SpinnakerTarget
@@ -58,6 +57,7 @@ def layer(
     alpha: Any = None,
     threshold: Any = 1.0,
     v_reset: Any = 0.0,
+    v_init: Any = 0.0,
     bias: Any = 0.0,
     late: tuple[LateBias, ...] = (),
 ) -> Population:
@@ -66,7 +66,7 @@ def layer(
         "leak_mem": Leak(beta=np.full(n, beta)),
         "threshold": Values(real=np.full(n, threshold)),
         "v_reset": Values(real=np.full(n, v_reset)),
-        "v_init": zeros(n),
+        "v_init": Values(real=np.full(n, v_init)),
         "reset": reset,
     }
     neuron = Lif(**constants) if alpha is None else CubaLif(leak_syn=Leak(beta=np.full(n, alpha)), **constants)

@@ -19,6 +19,10 @@ from tests.targets.spinnaker import cases
 from tests.targets.spinnaker.cases import CLAMP, LATE_ZERO, NONE, ZERO
 
 PER_NEURON = {"beta": np.linspace(0.5, 0.98, 24), "threshold": np.linspace(0.6, 1.4, 24)}
+WINDOWS = (
+    LateBias(values=Values(real=np.linspace(-0.1, 0.3, 24)), onset=0, until=5),
+    LateBias(values=Values(real=np.linspace(0.2, -0.2, 24)), onset=3, until=9),
+)
 LATE = (LateBias(values=Values(real=np.linspace(-0.1, 0.3, 24)), onset=2, until=None),)
 
 NETWORKS: dict[str, HardwareGraph] = {
@@ -39,6 +43,16 @@ NETWORKS: dict[str, HardwareGraph] = {
     "bias": cases.chain(hidden={"bias": 0.11}),
     "bias into a current": cases.chain(hidden={"bias": 0.04, "alpha": 0.8, "reset": CLAMP}),
     "bias from a later step on": cases.chain(hidden={"late": LATE}, output={}),
+    "bias in a window": cases.chain(hidden={"late": WINDOWS}, output={}),
+    "initial membranes": cases.chain(hidden={"v_init": np.linspace(-0.4, 1.3, 24), "bias": 0.05}, output={}),
+    "initial membranes that leak, with a window": cases.chain(
+        hidden={"v_init": 0.5, "beta": 0.7, "late": WINDOWS}, output={}
+    ),
+    "a converted network": cases.chain(
+        hidden={"beta": 1.0, "v_init": np.linspace(0.5, 1.5, 24), "threshold": np.linspace(1, 3, 24), "late": WINDOWS},
+        output={"beta": 1.0, "reset": NONE, "bias": 0.1},
+        readout=ReadoutKind.MEMBRANE_LAST,
+    ),
     "constants of each neuron": cases.chain(hidden=PER_NEURON, output={}),
     "constants of each neuron, current": cases.chain(
         hidden={**PER_NEURON, "alpha": np.linspace(0.2, 0.9, 24)}, output={"alpha": 0.5}

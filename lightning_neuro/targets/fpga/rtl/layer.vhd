@@ -103,6 +103,7 @@ begin
       BIAS_ONSETS    => bias_onsets_of(INDEX),
       BIAS_ENDS      => bias_ends_of(INDEX),
       FIRES_FROM     => L.fires_from,
+      FIRES_UNTIL    => L.fires_until,
       CURRENT_BASED  => L.current_based,
       STARTS         => any_nonzero(initial_values_of(INDEX)),
       LEAKS          => L.current_based or any_nonzero(leak_multipliers_of(INDEX)),
@@ -247,7 +248,7 @@ begin
         INITIAL_VALUES   => rows_of_lane(initial_values_of(INDEX), 1, lane, L.lanes, L.groups),
         THRESHOLDS       => of_lane(thresholds_of(INDEX), lane, L.lanes, L.groups),
         RESET_VALUES     => of_lane(reset_values_of(INDEX), lane, L.lanes, L.groups),
-        FIRES_LATE       => L.fires_from > 0,
+        FIRES_SELDOM     => L.fires_from > 0 or L.fires_until > 0,
         RESET_KIND       => L.reset_kind,
         RESET_DELAY      => L.reset_delay
       )

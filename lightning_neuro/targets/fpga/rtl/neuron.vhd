@@ -6,7 +6,7 @@
 --   leak      v <- v - leak(v)
 --   add       v <- v - (not drive) - 1         that is v + drive: a weight, or the synaptic current
 --   bias      v <- v - c                       c = -bias
---   compare   s <- v > theta, unless neurons are silent yet; is v inside the membrane's range?
+--   compare   s <- v > theta, unless neurons are silent in this step; is v inside the membrane's range?
 --   wipe      v <- v - v  where a constant has to replace v: reset to a value, lower or upper end of the range; after
 --                         the first spike of a neuron that fires once, in every step
 --   settle    v <- v - c  that constant, negated; or the threshold, for a reset by subtraction
@@ -32,7 +32,7 @@ entity neuron is
     INITIAL_VALUES   : integer_vector;
     THRESHOLDS       : integer_vector;
     RESET_VALUES     : integer_vector;
-    FIRES_LATE       : boolean;                 -- silent is used
+    FIRES_SELDOM     : boolean;                 -- silent is used
     RESET_KIND       : reset_kind_t;
     RESET_DELAY      : natural
   );
@@ -74,7 +74,7 @@ architecture rtl of neuron is
 
   -- A membrane above its range has always fired when the threshold lies inside the range, and a reset at once to a
   -- value then replaces it: the upper saturation could never be seen.
-  constant SATURATES_HIGH : boolean := not ((ZERO_AT_ONCE or FIRES_ONCE) and not FIRES_LATE
+  constant SATURATES_HIGH : boolean := not ((ZERO_AT_ONCE or FIRES_ONCE) and not FIRES_SELDOM
                                             and to_signed(maximum_of(THRESHOLDS), SUM_BITS) < HIGH);
 
   -- One word when all neurons of the lane agree, so that it folds into the logic.
@@ -120,7 +120,7 @@ begin
         if FIRES_ONCE and remembered = '1' then
           above_threshold := '0';
         end if;
-        if FIRES_LATE and silent = '1' then
+        if FIRES_SELDOM and silent = '1' then
           above_threshold := '0';
         end if;
         spiked <= above_threshold;
@@ -157,37 +157,40 @@ begin
 
   -- Ends of the range are written bit by bit: GHDL 2.0 translates constants of more than 32 bits to Verilog strings.
   choose_constant : process (all)
+    variable chosen : signed(SUM_BITS - 1 downto 0);
   begin
-    constant_now <= ZERO;
+    chosen := ZERO;
     if settle = '1' then
       if resets = '1' then
-        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+        chosen := ZERO - resize(reset_value, SUM_BITS);
       elsif too_low = '1' then
-        constant_now(STATE_BITS - 1) <= '1';                                 -- minus the lower end
+        chosen(STATE_BITS - 1) := '1';                                 -- minus the lower end
       elsif too_high = '1' then
-        if SUBTRACT_AT_ONCE and threshold /= TOP then
-          constant_now <= resize(threshold - TOP, SUM_BITS);
+        if SUBTRACT_AT_ONCE and threshold /= TOP and (spiked = '1' or not FIRES_SELDOM) then
+          chosen := resize(threshold - TOP, SUM_BITS);
         else
-          constant_now(SUM_BITS - 1 downto STATE_BITS - 1) <= (others => '1');  -- minus the upper end
-          constant_now(0) <= '1';
+          chosen(SUM_BITS - 1 downto STATE_BITS - 1) := (others => '1');  -- minus the upper end
+          chosen(0) := '1';
         end if;
       elsif SUBTRACT_AT_ONCE and spiked = '1' then
-        constant_now <= resize(threshold, SUM_BITS);
+        chosen := resize(threshold, SUM_BITS);
       end if;
-    end if;
-    if STARTS and start = '1' then
-      constant_now <= resize(signed(entry(START_TABLE, group_index)), SUM_BITS);
-    end if;
-    if BIASED and bias = '1' then
-      constant_now <= signed(entry(BIAS_TABLE, bias_index & group_index));
     end if;
     if (amend and remembered) = '1' then
       if SUBTRACT_LATER then
-        constant_now <= resize(threshold, SUM_BITS);
+        chosen := resize(threshold, SUM_BITS);
       elsif ZERO_LATER then
-        constant_now <= ZERO - resize(reset_value, SUM_BITS);
+        chosen := ZERO - resize(reset_value, SUM_BITS);
       end if;
     end if;
+    -- Operations exclude each other, so these are the only ones that set a bit: "or" is smaller than a choice.
+    if STARTS and start = '1' then
+      chosen := chosen or resize(signed(entry(START_TABLE, group_index)), SUM_BITS);
+    end if;
+    if BIASED and bias = '1' then
+      chosen := chosen or signed(entry(BIAS_TABLE, bias_index & group_index));
+    end if;
+    constant_now <= chosen;
   end process;
 
   -- The choice of the operand shares the LUTs in front of the carry chain: two select bits, state, drive, what is lost.

@@ -25,6 +25,7 @@ entity sequencer is
     BIAS_ONSETS    : integer_vector;     -- first step of each
     BIAS_ENDS      : integer_vector;     -- first step without it again; 0: none
     FIRES_FROM     : natural;            -- first step in which neurons may fire
+    FIRES_UNTIL    : natural;            -- first step in which they may not again; 0: none
     CURRENT_BASED  : boolean;
     STARTS         : boolean;            -- membranes begin at a value other than zero
     LEAKS          : boolean;
@@ -70,7 +71,7 @@ architecture rtl of sequencer is
   constant BIAS_BITS    : positive := index_bits(maximum(BIASES, 1));
 
   -- Steps are counted as far as something depends on them.
-  constant STEPS     : natural  := maximum(FIRES_FROM, maximum(maximum_of(BIAS_ONSETS), maximum_of(BIAS_ENDS)));
+  constant STEPS     : natural  := maximum(maximum(FIRES_FROM, FIRES_UNTIL), maximum(maximum_of(BIAS_ONSETS), maximum_of(BIAS_ENDS)));
   constant STEP_BITS : positive := index_bits(STEPS + 1);
 
   type phase_t is (CLEARING, STARTING, UNWINDING, AMENDING, LEAKING, LISTENING, ADDING_BIAS, TRANSFERRING, COMPARING,
@@ -80,7 +81,7 @@ architecture rtl of sequencer is
   signal group_now, group_1, group_2       : unsigned(GROUP_BITS - 1 downto 0);
   signal address_now, address_next         : unsigned(ADDRESS_BITS - 1 downto 0);
   signal row                               : unsigned(ROW_BITS - 1 downto 0);
-  signal bias_now, bias_1, bias_2          : unsigned(BIAS_BITS - 1 downto 0);
+  signal bias_now                          : unsigned(BIAS_BITS - 1 downto 0);
   signal step_now                          : unsigned(STEP_BITS - 1 downto 0);
   signal chosen, operation_1, operation_2  : operation_t;
   signal ending, pending                   : std_logic;  -- last step of the sample; output not finished
@@ -167,7 +168,7 @@ begin
       chosen.transfer <= '1';
     elsif phase = COMPARING then
       chosen.compare <= not pending;
-      if step_now < FIRES_FROM then
+      if step_now < FIRES_FROM or (FIRES_UNTIL > 0 and step_now >= FIRES_UNTIL) then
         chosen.silent <= not pending;
       end if;
       walk <= not pending;
@@ -287,6 +288,21 @@ begin
 
   address <= address_now;
 
+  which_bias : if BIASES > 1 generate
+    signal bias_1, bias_2 : unsigned(BIAS_BITS - 1 downto 0);
+  begin
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        bias_1 <= bias_now;
+        bias_2 <= bias_1;
+        bias_index <= bias_2;
+      end if;
+    end process;
+  else generate
+    bias_index <= (BIAS_BITS - 1 downto 0 => '0');
+  end generate;
+
   -- One register for the address, two that go with the two of the weight memory.
   travel : process (clk)
   begin
@@ -301,9 +317,6 @@ begin
       end if;
       group_2 <= group_1;
       group_index <= group_2;
-      bias_1 <= bias_now;
-      bias_2 <= bias_1;
-      bias_index <= bias_2;
       operation_1 <= chosen;
       operation_2 <= operation_1;
       operation <= operation_2;

@@ -29,6 +29,7 @@ package snn_pkg is
     weight_shift       : natural;       -- weight LSB (times input LSB) = membrane LSB * 2**weight_shift
     biases             : natural;       -- constants added to every neuron, each in steps of its own
     fires_from         : natural;       -- no spike before this step of a sample
+    fires_until        : natural;       -- no spike from this step on; 0: spikes to its end
     state_bits         : positive;      -- membrane between steps
     sum_bits           : positive;      -- holds the exact sum of a step before the one saturation
     leak_shift         : natural;
@@ -56,7 +57,7 @@ package snn_pkg is
     bias     : std_logic;               -- one of the constants
     transfer : std_logic;               -- synaptic currents to the membranes
     compare  : std_logic;
-    silent   : std_logic;               -- with compare: nothing may fire yet
+    silent   : std_logic;               -- with compare: nothing may fire in this step
     wipe     : std_logic;
     settle   : std_logic;
   end record;

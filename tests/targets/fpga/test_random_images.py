@@ -1,0 +1,94 @@
+"""Golden model == GHDL, and == Icarus Verilog on the translation, for convolutions, poolings and timing drawn at random.
+
+Images of one or two axes, 1 to 4 channels; windows of 1 to 3 taps with every stride, padding and dilation of their own
+along each axis; groups; up to two poolings before a convolution or dense layer; any number of lanes. The same, and the
+dense and recurrent networks, with initial membranes, steps of firing, biases in windows and numbers at the input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightning_neuro.graph.hardware_graph import Convolution, HardwareGraph, Pooled
+from lightning_neuro.report import Outcome
+from lightning_neuro.targets.base import TestVectors
+from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
+from tests.targets.fpga.image_networks import digits_like, draw_image_network, draw_timed
+from tests.targets.fpga.networks import draw_network
+
+Drawn = tuple[HardwareGraph, tuple[int, ...], TestVectors]
+CHUNK = 6
+
+
+def subject_of(drawn: Drawn, folder: Path) -> Subject:
+    graph, lanes, vectors = drawn
+    chosen = target(lanes=lanes)
+    assert chosen.check(graph) == ()
+    folder.mkdir()
+    chosen.write(job(graph, vectors), folder)
+    return Subject(
+        graph=graph, layers=chosen.plan(graph), artefact=folder, vectors=vectors, clock_mhz=100, timeout_s=120
+    )
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        subject = subject_of(draw_image_network(seed), tmp_path / str(seed))
+        proof = prove_bit_exact(subject)
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.classes is not None
+        assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(30, 48, CHUNK))
+def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        graph, lanes, _ = draw_image_network(seed)
+        proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+@needs_ghdl
+@pytest.mark.parametrize("first", range(0, 12, CHUNK))
+def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        graph, lanes, _ = draw_network(seed, recurrent=seed % 2 == 1)
+        proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+@needs_ghdl
+@needs_icarus
+@pytest.mark.parametrize("first", range(0, 12, CHUNK))
+def test_verilog_translation_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + CHUNK):
+        graph, lanes, _ = draw_image_network(seed)
+        proof = prove_equivalence(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+
+
+def test_the_random_networks_have_what_they_are_to_test() -> None:
+    drawn = [draw_image_network(seed)[0] for seed in range(24)]
+    connections = [p.connection for graph in drawn for p in graph.projections]
+    assert any(isinstance(c, Convolution) and c.groups > 1 for c in connections)
+    assert any(isinstance(c, Pooled) and isinstance(c.then, Pooled) for c in connections)
+    assert any(isinstance(c, Convolution) and len(c.window.kernel) == 1 for c in connections)
+    assert any(isinstance(c, Convolution) and max(c.window.dilation) > 1 for c in connections)
+    timed = [draw_timed(seed, *draw_image_network(seed)[:2])[0] for seed in range(30, 48)]
+    assert any(graph.input.format is not None for graph in timed)
+
+
+@needs_ghdl
+def test_weights_of_a_convolution_are_stored_once(tmp_path: Path) -> None:
+    graph, lanes, vectors = digits_like(np.random.default_rng(0), (1, 8, 8), (4, 8, 3), steps=3, samples=1)
+    subject = subject_of((graph, lanes, vectors), tmp_path / "artefact")
+    bits = [layer.memory_depth * layer.word_bits for layer in subject.layers]
+    assert bits == [p.connection.weight.real.size * 8 for p in graph.projections]
+    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
