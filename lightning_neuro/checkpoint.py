@@ -6,6 +6,7 @@ spikes, and the integers of the quantised network. Everything in it loads with `
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
 
 KEY = "lightning_neuro"
+CURVE = "curve"  # of what a conversion adds
 SCHEMA = 1
 
 Plain = dict[str, Any]
@@ -51,6 +53,7 @@ class NetworkRecord:
         evaluation: encoded test samples; None in a foreign file.
         calibration: encoded training samples for ranges of read-out membranes; None in a foreign file.
         quantized: formats and integers chosen at fit end; None when the network was not quantised.
+        curve: accuracy against time steps of a network converted from an ANN; None for others.
     """
 
     graph: nir.NIRGraph
@@ -58,6 +61,38 @@ class NetworkRecord:
     evaluation: Inputs | None
     calibration: Inputs | None
     quantized: StoredQuantization | None
+    curve: AccuracyCurve | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyCurve:
+    """Accuracy of a network converted from an ANN, on the evaluation samples.
+
+    Args:
+        steps: numbers of time steps T, rising.
+        accuracy: at each of them, 0..1.
+        ann: accuracy of the ANN, 0..1.
+        chosen: T that the network was converted for.
+    """
+
+    steps: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    ann: float
+    chosen: int
+
+    def to_plain(self) -> Plain:
+        """Plain values."""
+        return {**dataclasses.asdict(self), "steps": list(self.steps), "accuracy": list(self.accuracy)}
+
+    @staticmethod
+    def from_plain(values: Mapping[str, Any]) -> AccuracyCurve:
+        """Rebuild what ``to_plain`` wrote."""
+        return AccuracyCurve(
+            steps=tuple(int(step) for step in values["steps"]),
+            accuracy=tuple(float(value) for value in values["accuracy"]),
+            ann=float(values["ann"]),
+            chosen=int(values["chosen"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,6 +180,7 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
             evaluation=_unpacked(packed["evaluation"]),
             calibration=_unpacked(packed["calibration"]),
             quantized=None if stored is None else StoredQuantization.from_plain(stored),
+            curve=AccuracyCurve.from_plain(values[CURVE]) if values.get(CURVE) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, DataError) as error:
         raise CheckpointError(
