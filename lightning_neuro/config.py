@@ -117,6 +117,11 @@ FORMS: dict[str | None, str] = {
     FIRST_SPIKE: "one spike time per input",
     INTENSITY: "one intensity per input",
 }
+EXAMPLES: dict[str | None, str] = {
+    None: "model=lif data=digits   (or model=spike_time)",
+    FIRST_SPIKE: "model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
+    INTENSITY: "model=rate data.coding.kind=direct data.coding.steps=1",
+}
 
 
 def _fitting(model: pl.LightningModule, data: ValuesModule) -> pl.LightningModule:
@@ -128,7 +133,7 @@ def _fitting(model: pl.LightningModule, data: ValuesModule) -> pl.LightningModul
             f"the data are coded as {coded}, the model takes {takes}",
             where="model, data",
             why="neither can be turned into the other without a choice of time step or of spike",
-            next_command="model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
+            next_command=EXAMPLES[wanted],
         )
     return model
 
