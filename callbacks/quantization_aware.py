@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytorch_lightning as pl
 from typing_extensions import override
 
+from lightning_neuro.errors import ConfigError
 from lightning_neuro.neurons.rounded_weights import Scale
-from lightning_neuro.quantization_aware import parse_widths, train_rounded
+from lightning_neuro.quantization_aware import Rounded, parse_widths, train_rounded
 
 
 class QuantizationAware(pl.Callback):
@@ -22,7 +23,7 @@ class QuantizationAware(pl.Callback):
         scale: "searched" or "learned", how the LSB of the weights is found.
 
     Raises:
-        ConfigError: the widths have another form or are out of range.
+        ConfigError: the widths have another form or are out of range, or the module is trained with others already.
 
     Example:
         >>> QuantizationAware("w4v8").widths.weight_bits
@@ -35,6 +36,13 @@ class QuantizationAware(pl.Callback):
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage == "fit" and not hasattr(pl_module, "trained_widths"):
+        if not isinstance(pl_module, Rounded):  # in every stage: checkpoints of rounded layers fit rounded layers only
             train_rounded(pl_module, self.widths, self.scale)
             pl_module.trained_widths = self.widths  # type: ignore[assignment]  # a plain attribute
+        elif pl_module.trained_widths != self.widths:
+            raise ConfigError(
+                f"the module is trained with {pl_module.trained_widths} already, not with {self.widths}",
+                where="QuantizationAware",
+                why="its weights can be rounded in one way only",
+                next_command="a module made anew, or the same widths again",
+            )

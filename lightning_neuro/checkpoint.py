@@ -6,6 +6,7 @@ spikes, and the integers of the quantised network. Everything in it loads with `
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
 
 KEY = "lightning_neuro"
+CURVE = "curve"  # of what a conversion adds
 SCHEMA = 1
 
 Plain = dict[str, Any]
@@ -52,6 +54,7 @@ class NetworkRecord:
         calibration: encoded training samples for ranges of read-out membranes; None in a foreign file.
         quantized: formats and integers chosen at fit end; None when the network was not quantised.
         recommended: those that a search found cheapest within its tolerance; None where nobody searched.
+        curve: accuracy against time steps of a network converted from an ANN; None for others.
     """
 
     graph: nir.NIRGraph
@@ -60,6 +63,38 @@ class NetworkRecord:
     calibration: Inputs | None
     quantized: StoredQuantization | None
     recommended: StoredQuantization | None = None
+    curve: AccuracyCurve | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyCurve:
+    """Accuracy of a network converted from an ANN, on the evaluation samples.
+
+    Args:
+        steps: numbers of time steps T, rising.
+        accuracy: at each of them, 0..1.
+        ann: accuracy of the ANN, 0..1.
+        chosen: T that the network was converted for.
+    """
+
+    steps: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    ann: float
+    chosen: int
+
+    def to_plain(self) -> Plain:
+        """Plain values."""
+        return {**dataclasses.asdict(self), "steps": list(self.steps), "accuracy": list(self.accuracy)}
+
+    @staticmethod
+    def from_plain(values: Mapping[str, Any]) -> AccuracyCurve:
+        """Rebuild what ``to_plain`` wrote."""
+        return AccuracyCurve(
+            steps=tuple(int(step) for step in values["steps"]),
+            accuracy=tuple(float(value) for value in values["accuracy"]),
+            ann=float(values["ann"]),
+            chosen=int(values["chosen"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,6 +183,7 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
             calibration=_unpacked(packed["calibration"]),
             quantized=None if stored is None else StoredQuantization.from_plain(stored),
             recommended=None if recommended is None else StoredQuantization.from_plain(recommended),
+            curve=AccuracyCurve.from_plain(values[CURVE]) if values.get(CURVE) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, DataError) as error:
         raise CheckpointError(

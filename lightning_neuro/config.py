@@ -112,19 +112,28 @@ def _shapes(cfg: DictConfig, data: ValuesModule) -> dict[str, Any]:
     return {name: value for name, value in found.items() if cfg.model.get(name, value) is None}
 
 
-FORMS = {FIRST_SPIKE: "one spike time per input", INTENSITY: "one intensity per input"}
+FORMS: dict[str | None, str] = {
+    None: "a raster of time steps",
+    FIRST_SPIKE: "one spike time per input",
+    INTENSITY: "one intensity per input",
+}
+EXAMPLES: dict[str | None, str] = {
+    None: "model=lif data=digits   (or model=spike_time)",
+    FIRST_SPIKE: "model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
+    INTENSITY: "model=rate data.coding.kind=direct data.coding.steps=1",
+}
 
 
 def _fitting(model: pl.LightningModule, data: ValuesModule) -> pl.LightningModule:
     """Return the model, if it takes what the data are coded as: rasters, intensities, or one spike time per input."""
     wanted = getattr(model, "input_kind", None)
     if wanted not in _forms(data):
-        coded, takes = (FORMS.get(kind, "a raster of time steps") for kind in (data.coding.kind, wanted))
+        coded, takes = FORMS[min(_forms(data), key=str)], FORMS[wanted]
         raise ConfigError(
             f"the data are coded as {coded}, the model takes {takes}",
             where="model, data",
             why="neither can be turned into the other without a choice of time step or of spike",
-            next_command="model=spike_time data=yin_yang   (or data=digits_latency; other models: data=digits)",
+            next_command=EXAMPLES[wanted],
         )
     return model
 

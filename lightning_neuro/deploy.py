@@ -127,9 +127,20 @@ def deploy(
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
         )
         report = strict(report) if verify.strict else report
-        pictures = found.plots if cost is None else (cost.plot, *found.plots)
+        pictures = (*_curve(record), *found.plots) if cost is None else (cost.plot, *found.plots)
         write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
     return report, place
+
+
+def _curve(record: NetworkRecord) -> tuple[Plot, ...]:
+    """Accuracy against time steps, of a network converted from an ANN."""
+    if record.curve is None:
+        return ()
+    from lightning_neuro.report.conversion_plots import accuracy_over_steps  # imported late: few networks need it
+
+    curve = record.curve
+    lines = {"spiking network, unrounded": np.array(curve.accuracy)}
+    return (accuracy_over_steps(curve.steps, lines, curve.ann, curve.chosen),)
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:

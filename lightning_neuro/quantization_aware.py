@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec, least_weight_lsb
@@ -86,7 +86,7 @@ def train_rounded(network: nn.Module, widths: TrainedWidths, scale: Scale) -> di
     """Round the weights of every linear and convolutional layer, and the membranes of our LIF layers behind them.
 
     Works on any module, also on a stranger's with snnTorch's or Norse's neurons, whose membranes stay real in training.
-    Membranes of read-outs stay real too: their range is measured when training has ended.
+    Membranes of read-outs and without leak (beta = 1) stay real too: their range is measured when training has ended.
 
     Args:
         network: layers in the order in which they are registered.
@@ -105,13 +105,9 @@ def train_rounded(network: nn.Module, widths: TrainedWidths, scale: Scale) -> di
     for (name, module), (_, behind) in pairwise([*modules, ("", nn.Identity())]):
         if not isinstance(module, LAYERS):
             continue
-        membranes = behind if isinstance(behind, LIF) and behind.reset != "none" else None
-        least = 0.0
-        if membranes is not None and widths.state_bits is not None:
-            least = least_weight_lsb(widths.state_bits, float(membranes.threshold.detach().max()))
-        found[name] = round_weights(module, widths.weight_bits, least, scale)
-        if membranes is not None and widths.state_bits is not None:
-            membranes.kernel_in_training = _Kernels(found[name], widths.state_bits, widths.leak_bits)
+        found[name] = round_weights(module, widths.weight_bits, _least_lsb(behind, widths), scale)
+        if isinstance(behind, LIF) and behind.reset != "none" and widths.state_bits is not None:
+            behind.kernel_in_training = _Kernels(found[name], widths.state_bits, widths.leak_bits)
     if not found:
         raise ConfigError(
             "there is no layer with weights to round",
@@ -120,6 +116,15 @@ def train_rounded(network: nn.Module, widths: TrainedWidths, scale: Scale) -> di
             next_command="leave quantisation-aware training out",
         )
     return found
+
+
+def _least_lsb(neurons: nn.Module, widths: TrainedWidths) -> float:
+    """Smallest LSB of weights into neurons, ours or snnTorch's, whose threshold their membranes must hold."""
+    threshold = getattr(neurons, "threshold", None)
+    reads_out = getattr(neurons, "reset", None) == "none" or getattr(neurons, "reset_mechanism", None) == "none"
+    if widths.state_bits is None or not isinstance(threshold, Tensor) or reads_out:
+        return 0.0
+    return least_weight_lsb(widths.state_bits, float(threshold.detach().max()))
 
 
 @dataclass(frozen=True, slots=True)

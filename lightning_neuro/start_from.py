@@ -48,9 +48,12 @@ def start_from(path: str, model: pl.LightningModule) -> None:
             next_command=f"use the values of {Path(path).parent}/config.yaml",
         )
     model.load_state_dict({name: value for name, value in state.items() if name in own}, strict=False)
+    saved = checkpoint.get("hyper_parameters", {})
+    if all(saved.get(key) == model.hparams.get(key) for key in ("quantize", "quantize_scale")):
+        return  # rounded in the same way: with the same LSBs
     for module in model.modules():
         if parametrize.is_parametrized(module, "weight"):
-            _restart(module, fresh=not any(ROUNDING in name for name in checkpoint["state_dict"]))
+            _restart(module)
 
 
 def _renamed(saved: Mapping[str, Tensor], model: pl.LightningModule) -> dict[str, Tensor]:
@@ -67,7 +70,7 @@ def _renamed(saved: Mapping[str, Tensor], model: pl.LightningModule) -> dict[str
     return renamed
 
 
-def _restart(module: torch.nn.Module, fresh: bool) -> None:
+def _restart(module: torch.nn.Module) -> None:
     for rounding in module.parametrizations["weight"]:  # type: ignore[index, union-attr]
-        if isinstance(rounding, RoundedWeights) and fresh:
+        if isinstance(rounding, RoundedWeights):
             rounding.restart(float_weight(module))

@@ -10,9 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 
-from lightning_neuro.checkpoint import KEY, InputSets, PackedInputs, Plain, load_checkpoint, to_plain, write_checkpoint
+from lightning_neuro.checkpoint import (
+    CURVE,
+    KEY,
+    AccuracyCurve,
+    InputSets,
+    PackedInputs,
+    Plain,
+    load_checkpoint,
+    to_plain,
+    write_checkpoint,
+)
 from lightning_neuro.convert.conversion import Converted, convert
+from lightning_neuro.convert.evaluation import Evaluation, evaluate
 from lightning_neuro.convert.fold import fold
+from lightning_neuro.convert.options import Conversion
+from lightning_neuro.convert.plan import CURVE as CURVE_STEPS
 from lightning_neuro.convert.plan import ConversionPlan
 from lightning_neuro.convert.result import ConversionResult, measure
 from lightning_neuro.convert.samples import PLAIN_CODING, Labelled, RunData, ann_of, run_data
@@ -75,8 +88,11 @@ def convert_checkpoints(
             converted = convert(ann_of(module), data.train.batches(), plan.options)
             seconds = time.perf_counter() - start
             inputs = inputs or packed_inputs(converted, data)
-            write_checkpoint({**checkpoint, KEY: network_record(converted, inputs, dt_s)}, path)
-            result = result or measure(converted, data.test, plan, seconds)
+            record = network_record(converted, inputs, dt_s)
+            if result is None:
+                result = measure(converted, data.test, plan, seconds)
+                record[CURVE] = curve_of(result.evaluation, plan.options.steps).to_plain()
+            write_checkpoint({**checkpoint, KEY: record}, path)
     finally:
         module.load_state_dict(own)
     assert result is not None, "no checkpoint"
@@ -96,13 +112,37 @@ def save_converted(
         dt_s: length of a step in seconds; None takes 1 ms.
     """
     inputs = packed_inputs(converted, RunData(train=train, test=test, coding=PLAIN_CODING))
-    write_checkpoint({KEY: network_record(converted, inputs, dt_s)}, path)
+    steps = converted.options.steps
+    found = evaluate(converted, test.batches(), sorted({*CURVE_STEPS, steps}), split_layer=None, analyse=False)
+    record = network_record(converted, inputs, dt_s)
+    write_checkpoint({KEY: {**record, CURVE: curve_of(found, steps).to_plain()}}, path)
 
 
 def network_record(converted: Converted, inputs: PackedInputs, dt_s: float | None) -> Plain:
     """The network as a checkpoint keeps it under ``KEY``, not rounded yet."""
     graph, metadata = to_nir(converted.network, steps=converted.options.steps, dt_s=dt_s or DEFAULT_DT_S)
-    return to_plain(graph, dataclasses.replace(metadata, coding=inputs.coding), inputs, None)
+    said = (*metadata.assumptions, in_words(converted.options))
+    return to_plain(graph, dataclasses.replace(metadata, coding=inputs.coding, assumptions=said), inputs, None)
+
+
+def in_words(options: Conversion) -> str:
+    """How a network was converted, for reports.
+
+    >>> from lightning_neuro.convert import DEFAULT
+    >>> in_words(DEFAULT)[:50]
+    'converted from an ANN: T = 8, synchronous, thresho'
+    """
+    stretched = "" if options.threshold_stretch == 1 else f" times {options.threshold_stretch:g}"
+    return (
+        f"converted from an ANN: T = {options.steps}, {options.schedule}, thresholds {options.norm} per "
+        f"{options.granularity}{stretched}, reset {options.reset}, input {options.input}, read-out {options.readout}"
+    )
+
+
+def curve_of(found: Evaluation, chosen: int) -> AccuracyCurve:
+    """What reports show of an evaluation; ``chosen`` is the number of steps of the conversion."""
+    accuracy = tuple(float(value) for value in found.accuracy)
+    return AccuracyCurve(steps=found.steps, accuracy=accuracy, ann=found.ann_accuracy, chosen=chosen)
 
 
 def packed_inputs(converted: Converted, data: RunData) -> PackedInputs:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
+from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.event import Times
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
@@ -22,7 +23,8 @@ from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.quantize import LEAST_HEADROOM, Formats, on_grid, quantize
 
 FACTORS = np.linspace(0.8, 1.4, 13)  # tried on the scale of least squared error; 1 is among them
-SAMPLES = 128
+SAMPLES, LEAST_SAMPLES = 128, 16
+MOST_VALUES = 16_000_000  # steps times neurons times samples of one run
 EVENT_FACTORS = np.linspace(0.6, 1.4, 17)  # likewise, for spike times
 SOFTMIN_TAUS = 0.2  # difference of output times that matters, as in training
 EVENT_SWEEPS = 2  # over the populations: the best scale of one depends on the other's
@@ -38,34 +40,52 @@ def refine_formats(
     Args:
         graph: graph in real numbers.
         formats: of every population, from ``choose_formats``.
-        calibration: input samples; the first ``SAMPLES`` are used.
+        calibration: input samples; the first ``SAMPLES`` are used, of large networks fewer.
 
     Returns:
         Formats with the same widths; where nothing is better, the same formats.
     """
-    some = calibration.take(slice(SAMPLES))
+    some = calibration.take(slice(_samples(graph, calibration.spikes.shape[1])))
     sample = raster_of(some, graph, "fixed")
     wanted = spike_counts(golden.run(graph, raster_of(some, graph, "real"), arithmetic="real", record=True))
 
-    def distance(candidate: Mapping[str, Formats]) -> float:
+    def run(candidate: Mapping[str, Formats], known: Counts) -> golden.Recording:
         quantized = quantize(graph, candidate)
-        return count_distance(wanted, spike_counts(golden.run(quantized, sample, arithmetic="fixed", record=True)))
+        return golden.run(quantized, sample, arithmetic="fixed", record=True, known=known)
 
-    best, least = dict(formats), distance(formats)
-    for population in graph.populations:
-        if _on_grid(graph, population, formats[population.name].weight):
-            continue  # trained with these integers: no other scale holds them
-        for candidate in _rescaled(population, formats[population.name]):
-            trial = best | {population.name: candidate}
-            if (found := distance(trial)) < least:
-                best, least = trial, found
+    best, recording = dict(formats), run(formats, {})
+    least = count_distance(wanted, spike_counts(recording))
+    for group in blocks(graph):
+        known = _before(graph, group, recording)
+        for population in map(graph.population, group):
+            if _on_grid(graph, population, formats[population.name].weight):
+                continue  # trained with these integers: no other scale holds them
+            for candidate in _rescaled(population, formats[population.name]):
+                trial = best | {population.name: candidate}
+                tried = run(trial, known)
+                if (found := count_distance(wanted, spike_counts(tried))) < least:
+                    best, least, recording = trial, found, tried
     return best
 
 
 def _on_grid(graph: HardwareGraph, population: Population, format: Format) -> bool:
     """Whether all weights into a population are whole numbers of LSBs already, and not all of them 0."""
-    weights = np.concatenate([p.connection.weight.real.ravel() for p in graph.into(population.name)])
+    unit = {graph.input.name: 1.0 if graph.input.format is None else graph.input.format.lsb}
+    parts = [p.connection.weight.real.ravel() * unit.get(p.pre, 1.0) for p in graph.into(population.name)]
+    weights = np.concatenate(parts)
     return bool(weights.any()) and on_grid(weights, format.lsb)
+
+
+def _samples(graph: HardwareGraph, steps: int) -> int:
+    """How many samples tell scales apart in a bearable time."""
+    values = max(graph.steps or 0, steps) * sum(p.size for p in graph.populations)
+    return max(LEAST_SAMPLES, min(SAMPLES, MOST_VALUES // max(1, values)))
+
+
+def _before(graph: HardwareGraph, group: tuple[str, ...], recording: golden.Recording) -> dict[str, golden.Raster]:
+    """Rasters of the populations that run before a group, and do not depend on it."""
+    order = blocks(graph)
+    return {name: recording.spikes[name] for earlier in order[: order.index(group)] for name in earlier}
 
 
 def spike_counts(recording: golden.Recording) -> Counts:

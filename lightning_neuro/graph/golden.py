@@ -8,7 +8,7 @@ first-spike networks in continuous time, without steps (``graph.event``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -84,6 +84,7 @@ def run(
     arithmetic: Arithmetic,
     record: bool = False,
     progress: Callable[[int], None] | None = None,
+    known: Mapping[str, Raster] | None = None,
 ) -> Recording:
     """Run a graph on input spikes.
 
@@ -95,6 +96,8 @@ def run(
         arithmetic: ``fixed`` (integers), ``real`` (float64) or ``event`` (continuous time).
         record: keep rasters and membranes of every population, not only the scores and output spikes.
         progress: called with the number of samples just finished.
+        known: rasters of populations that need not run again, such as those before a layer that was changed; not of
+            the output.
 
     Raises:
         GraphError: the graph is not stepped, not quantised, has a loop without delay, or the raster does not fit.
@@ -107,10 +110,11 @@ def run(
     parts: list[Recording] = []
     for start in range(0, len(spikes), chunk):
         part = spikes[start : start + chunk]
-        parts.append(_run_chunk(graph, part, arithmetic, record))
+        before = {name: raster[start : start + chunk] for name, raster in (known or {}).items()}
+        parts.append(_run_chunk(graph, part, arithmetic, record, before))
         if progress is not None:
             progress(len(part))
-    return _concatenate(parts) if parts else _run_chunk(graph, spikes, arithmetic, record)
+    return _concatenate(parts) if parts else _run_chunk(graph, spikes, arithmetic, record, known or {})
 
 
 def _run_events(graph: HardwareGraph, times: Times, progress: Callable[[int], None] | None) -> Recording:
@@ -119,10 +123,15 @@ def _run_events(graph: HardwareGraph, times: Times, progress: Callable[[int], No
     return Recording(spikes={}, membrane={}, margin={}, scores=scores, classes=decide(graph, scores), times=found)
 
 
-def _run_chunk(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic, record: bool) -> Recording:
-    tape = Tape(graph=graph, arithmetic=arithmetic, rasters={graph.input.name: spikes}, membranes={}, margins={})
+def _run_chunk(
+    graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic, record: bool, known: Mapping[str, Raster]
+) -> Recording:
+    rasters: dict[str, NDArray[Any]] = {graph.input.name: spikes, **known}
+    tape = Tape(graph=graph, arithmetic=arithmetic, rasters=rasters, membranes={}, margins={})
     loops = set(recurrent_groups(graph))
     for group in blocks(graph):
+        if known.keys() >= set(group):
+            continue
         if group in loops:
             _advance_together(tape, group)
         else:

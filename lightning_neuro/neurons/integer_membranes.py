@@ -7,6 +7,7 @@ deployment chooses for these weights (``graph.quantize``). Gradients are those o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from lightning_neuro.graph.kernels import RESET_CODES, resume_integers
 from lightning_neuro.graph.quantize import state_format
 from lightning_neuro.neurons import recurrence
 from lightning_neuro.neurons.recurrence import Reset, Trace
+
+if TYPE_CHECKING:
+    from lightning_neuro.neurons.sequence import Kernel
 
 _NO_LEAK = np.zeros(1, np.int64)
 _NEVER = np.iinfo(np.int64).max  # step in which neurons stop to spike
@@ -48,7 +52,11 @@ class IntegerMembranes:
             beta, alpha, threshold: constants, [neuron].
             reset: "zero" or "subtract".
             reset_delay: 0 or 1.
+
+        Membranes that do not leak stay real: deployment measures their range when training has ended.
         """
+        if bool((beta == 1.0).any()):
+            return _real_kernel(drive).integrate(drive, beta, alpha, threshold, reset, reset_delay)
         theta = threshold.detach().double().cpu().numpy()
         state = state_format(self.weight_lsb, self.state_bits, float(np.abs(theta).max()))
         decays = leak_constants(beta.detach().double().cpu().numpy(), self.leak_bits)
@@ -77,9 +85,13 @@ class IntegerMembranes:
 
     def reverse_scan(self, source: Tensor, decay: Tensor, open_gate: Tensor | None) -> Tensor:
         """The adjoint of real membranes; see ``recurrence.reverse_scan``."""
-        from lightning_neuro.neurons.sequence import kernel_for
+        return _real_kernel(source).reverse_scan(source, decay, open_gate)
 
-        return kernel_for(source).reverse_scan(source, decay, open_gate)
+
+def _real_kernel(values: Tensor) -> Kernel:
+    from lightning_neuro.neurons.sequence import kernel_for  # imported late: it imports this package's kernels
+
+    return kernel_for(values)
 
 
 def _before_reset(

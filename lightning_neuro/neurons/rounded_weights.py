@@ -20,7 +20,7 @@ from lightning_neuro.graph.quantize import best_lsb
 
 Scale = Literal["searched", "learned"]
 SCALES: tuple[Scale, ...] = ("searched", "learned")
-SEARCH_EVERY = 50  # training steps between two searches for the LSB: weights move little in between
+SEARCH_EVERY = 50  # steps of the optimiser between two searches for the LSB: weights move little in between
 _SMALLEST_LSB = 1e-8
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
@@ -32,9 +32,17 @@ class RoundedWeights(nn.Module):
         weight: the weight as it is when training starts; its best LSB is the first one.
         bits: width of the integers, sign included.
         least_lsb: smallest LSB, so that a narrow membrane still holds its threshold; 0 where that is no question.
-        scale: "searched": the LSB of least squared error, looked for every ``SEARCH_EVERY`` training steps;
+        scale: "searched": the LSB of least squared error, looked for every ``SEARCH_EVERY`` steps of the optimiser;
             "learned": the LSB is a parameter, with the gradient of learned step size quantisation.
+
+    Attributes:
+        lsb: of the weights, kept in checkpoints.
+        updates: changes of the weights since training began, kept in checkpoints so that a resumed run searches when
+            an uninterrupted one does.
     """
+
+    lsb: Tensor
+    updates: Tensor
 
     def __init__(self, weight: Tensor, bits: int, least_lsb: float, scale: Scale) -> None:
         super().__init__()
@@ -42,22 +50,30 @@ class RoundedWeights(nn.Module):
         self.low, self.high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         first = torch.tensor(self._best(weight), dtype=torch.float32)
         if scale == "learned":
-            self.lsb: Tensor = nn.Parameter(first)
+            self.lsb = nn.Parameter(first)
         else:
             self.register_buffer("lsb", first)
-        self._calls = 0
+        self.register_buffer("updates", torch.tensor(0))
+        self._version: int | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the rounded weight, any shape."""
-        if self.training and self.scale == "searched":
-            if self._calls % SEARCH_EVERY == 0:
-                self.restart(weight)
-            self._calls += 1
+        # one LSB for all uses of a weight between two steps of the optimiser: time steps, accumulated batches, both
+        if self.training and self.scale == "searched" and weight._version != self._version:
+            if int(self.updates) % SEARCH_EVERY == 0:
+                self._search(weight)
+            self.updates += 1
+            self._version = weight._version
         lsb = self.lsb if self.scale == "searched" else self.lsb.clamp_min(max(self.least_lsb, _SMALLEST_LSB))
         return _RoundStraightThrough.apply(weight, lsb, self.low, self.high)  # type: ignore[no-any-return]
 
     def restart(self, weight: Tensor) -> None:
         """Take the best LSB of other weights, as when training starts."""
+        self.updates.zero_()
+        self._version = None
+        self._search(weight)
+
+    def _search(self, weight: Tensor) -> None:
         with torch.no_grad():
             self.lsb.fill_(self._best(weight))
 

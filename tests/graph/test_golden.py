@@ -183,3 +183,13 @@ def test_graph_arrays_cannot_be_written() -> None:
     for array in (values.real, leak.beta):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 2.0
+
+
+def test_known_rasters_are_not_computed_again() -> None:
+    graph, raster = quantized_chain([12, 9, 7, 4]), spikes(11, 16, 12)
+    whole = golden.run(graph, raster, arithmetic="fixed", record=True)
+    known = {"layer1": whole.spikes["layer1"], "layer2": 1 - whole.spikes["layer2"]}
+    behind = golden.run(graph, raster, arithmetic="fixed", record=True, known={"layer1": known["layer1"]})
+    assert (behind.spikes["layer3"] == whole.spikes["layer3"]).all() and "layer1" not in behind.membrane
+    other = golden.run(graph, raster, arithmetic="fixed", record=True, known=known)
+    assert (other.spikes["layer3"] != whole.spikes["layer3"]).any()
