@@ -49,7 +49,7 @@ def quantize_network(
     graph = with_input_format(graph, input_format(graph, calibration))
     formats = choose_formats(graph, widths, membrane_range=membrane_ranges(graph, calibration))
     narrow = any(widths_of(widths, p.name).weight_bits < RATE_SPEC.weight_bits for p in graph.populations)
-    if calibration is not None and (narrow or not counts(graph)):  # wide ones of converted networks are good as they are
+    if calibration is not None and (narrow or not counts(graph)):  # wide ones of converted networks are good
         formats = refine_formats(graph, formats, calibration)
     quantized = quantize(graph, formats)
     return quantized, StoredQuantization.of(quantized, widths, formats)
