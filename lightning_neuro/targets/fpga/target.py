@@ -32,7 +32,7 @@ from lightning_neuro.targets.fpga.verify import (
 
 SAMPLES_MIN, SAMPLES_MAX = 4, 20
 STEPS_IN_A_MINUTE = 4096  # of GHDL with a layer of a hundred neurons
-CYCLES_IN_A_MINUTE = 400_000  # where address generators make many cycles of a step
+CYCLES_IN_A_MINUTE = 250_000  # where address generators make many cycles of a step
 STEPS_ASSUMED = 16  # where neither data nor file say how long a sample is
 
 
