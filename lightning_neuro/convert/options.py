@@ -43,8 +43,8 @@ class Conversion:
         readout: "membrane" of neurons that never spike, or "count" of the spikes of the last layer.
         schedule: "synchronous" (all layers in the same step), "pipelined" (a delay of one step between layers, bias
             only while its layer works) or "layer_sequential" (a layer sums up T steps, then fires).
-        bias_samples: training samples that correct the mean error of every channel through its bias; 0 = not, which
-            is often better with reset to zero, whose error grows with the rate.
+        bias_samples: training samples that correct the mean error of every channel through its bias and, with reset to
+            zero, what a spike is worth; 0 = not.
         weight_bits: width of integer weights for which channels are scaled alike.
         seed: of random input spikes and of the sample of activations.
 

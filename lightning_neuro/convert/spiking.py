@@ -82,6 +82,10 @@ class SpikingNetwork:
     layers: tuple[SpikingLayer, ...]
     options: Conversion
 
+    def layer(self, name: str) -> SpikingLayer:
+        """A layer by name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
     def with_layer(self, layer: SpikingLayer) -> SpikingNetwork:
         """The same network with one layer exchanged."""
         layers = tuple(layer if old.name == layer.name else old for old in self.layers)
@@ -89,7 +93,7 @@ class SpikingNetwork:
 
     def shape_of(self, name: str) -> Shape:
         """Shape of a layer or of the input."""
-        return self.input_shape if name == INPUT else next(x.shape for x in self.layers if x.name == name)
+        return self.input_shape if name == INPUT else self.layer(name).shape
 
     def depths(self) -> dict[str, int]:
         """Number of layers before each layer on its longest way from the input; the input is at -1."""

@@ -44,9 +44,9 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.norm(self.stem(x / 2)))
-        x = torch.relu(self.twice(x) + x)
-        x = (x + self.twice(x)).relu()
-        pooled = x.mean((2, 3))
+        y = torch.relu(self.twice(x) + x)
+        z = (x + self.twice(y)).relu()  # past a layer: the branch has to wait where layers work one after the other
+        pooled = z.mean((2, 3))
         return F.log_softmax(self.last(pooled.view(pooled.size(0), -1)), dim=1)
 
 

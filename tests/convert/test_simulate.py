@@ -141,3 +141,16 @@ def test_scaling_channels_changes_no_spike() -> None:
     x = images(20)
     counts = [run(convert(cnn(), [x], DEFAULT.replace(weight_bits=b)).network, x).counts["layer9"] for b in (2, 8)]
     assert torch.equal(*counts)
+
+
+def test_with_reset_to_zero_a_spike_is_worth_what_brings_rates_to_activations() -> None:
+    """A constant drive of 0.6 thresholds fires in every second step, not in 6 of 10: rates are too low by themselves."""
+    x = images(64)
+    with torch.no_grad():
+        wanted = cnn()[:-1](x)
+    errors = []
+    for samples in (0, 64):
+        options = DEFAULT.replace(steps=16, reset="zero", bias_samples=samples)
+        found = run(convert(cnn(), [x], options).network, x, (16,))
+        errors.append(float((found.scores[:, 0] / 16 - wanted).square().mean().sqrt()))
+    assert errors[1] < 0.5 * errors[0]

@@ -32,7 +32,7 @@ from lightning_neuro.targets.fpga.verify import (
 
 SAMPLES_MIN, SAMPLES_MAX = 4, 20
 STEPS_IN_A_MINUTE = 4096  # of GHDL with a layer of a hundred neurons
-CYCLES_IN_A_MINUTE = 400_000  # where address generators make many cycles of a step
+CYCLES_IN_TWO_MINUTES = 150_000  # expected ones, where address generators make many cycles of a step
 STEPS_ASSUMED = 16  # where neither data nor file say how long a sample is
 
 
@@ -80,12 +80,12 @@ class FpgaTarget:
         return plan_network(graph, resolve_lanes(self.lanes, layer_sizes(graph)))
 
     def default_samples(self, graph: HardwareGraph) -> int:
-        """Inputs run through the artefact where the user names no number: a minute of simulation, give or take."""
+        """Inputs run through the artefact where the user names no number: a minute or two of simulation."""
         sizes = layer_sizes(graph)
         lanes = resolve_lanes(self.lanes, sizes)
         cycles = max(cycles_per_step(size, n) for size, n in zip(sizes, lanes, strict=True))
         steps = graph.steps or STEPS_ASSUMED
-        most = min(STEPS_IN_A_MINUTE // steps, CYCLES_IN_A_MINUTE // (steps * cycles))
+        most = min(STEPS_IN_A_MINUTE // steps, CYCLES_IN_TWO_MINUTES // (steps * cycles))
         return max(SAMPLES_MIN, min(SAMPLES_MAX, most))
 
     def check(self, graph: HardwareGraph) -> tuple[Violation, ...]:

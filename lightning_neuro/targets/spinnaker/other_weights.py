@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 # -- Weights of another checkpoint -------------------------------------------------------------------------------
 
 
-TOPOLOGY_METADATA = ("dt", "readout", "resets")
+TOPOLOGY_METADATA = ("dt", "readout", "resets", "v_init", "bias_windows")
 
 
 def weights_of_checkpoint(path: Path, manifest: dict[str, Any]) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Golden model == GHDL, and == Icarus Verilog on the translation, for convolutions, poolings and timing drawn at random.
+"""Golden model == GHDL, and == Icarus Verilog on the translation, for random convolutions, poolings and timing.
 
 Images of one or two axes, 1 to 4 channels; windows of 1 to 3 taps with every stride, padding and dilation of their own
 along each axis; groups; up to two poolings before a convolution or dense layer; any number of lanes. The same, and the

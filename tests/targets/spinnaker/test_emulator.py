@@ -189,6 +189,18 @@ def test_a_bias_begins_with_its_layer_and_a_late_one_later() -> None:
     np.testing.assert_allclose(found.membrane["layer1"], expected.membrane["layer1"], atol=2**-10)
 
 
+def test_an_initial_membrane_is_there_in_the_first_step_and_a_bias_ends() -> None:
+    graph = one_neuron([0.0], beta=0.5, threshold=9.0)
+    window = LateBias(values=Values(real=np.array([1.0])), onset=1, until=3)
+    population = graph.populations[0]
+    started = dataclasses.replace(population.neuron, v_init=Values(real=np.array([1.5])))
+    population = dataclasses.replace(population, neuron=started, late_biases=(window,))
+    graph = dataclasses.replace(graph, populations=(population,))
+    found = run_one(graph, [[0]] * 5, shifts=(2, 2))
+    expected = [0.75, 1.375, 1.6875, 0.84375, 0.421875]
+    np.testing.assert_allclose(found.membrane["layer1"][0, :, 0], expected, atol=2**-10)
+
+
 def test_an_explicit_delay_is_kept() -> None:
     graph = one_neuron([0.5], beta=0.5, threshold=9.0)
     graph = dataclasses.replace(graph, projections=(dataclasses.replace(graph.projections[0], delay=3),))

@@ -17,7 +17,8 @@ entity spike_scanner is
     last_group  : in  std_logic;                             -- it is the last group of the step; held until done
     last_step   : in  std_logic;                             -- of the last step of the sample; held until done
     spikes      : in  std_logic_vector(LANES - 1 downto 0);
-    done        : out std_logic;                             -- all beats of the group were taken
+    -- The next group may come: every word was fetched; of a step's last group, every beat was taken.
+    done        : out std_logic;
     out_valid   : out std_logic;
     out_ready   : in  std_logic;
     out_tick    : out std_logic;
@@ -44,6 +45,7 @@ architecture rtl of spike_scanner is
   signal unread                : std_logic;                               -- words are left to fetch
   signal draining              : std_logic;                               -- the group is not finished
   signal occupied, tick, fetch : std_logic;
+  signal last_word             : std_logic;
 begin
 
   lowest : process (all)
@@ -71,7 +73,8 @@ begin
 
   fetch     <= unread and not occupied;
   tick      <= draining and last_group and not (occupied or unread);
-  done      <= draining and not (occupied or unread) and (out_ready or not last_group);
+  done      <= (fetch and last_word and not last_group) or (tick and out_ready);
+  last_word <= '1' when pointer = WORD_COUNT - 1 else '0';
   out_valid <= occupied or tick;
   out_tick  <= tick;
   out_last  <= last_step;
@@ -106,7 +109,7 @@ begin
       if rst = '1' or (done and last_group) = '1' then
         next_offset <= (next_offset'range => '0');
       elsif fetch = '1' then
-        if pointer = WORD_COUNT - 1 then
+        if last_word = '1' then
           next_offset <= next_offset + LAST_STRIDE;
         else
           next_offset <= next_offset + WORD;
@@ -115,7 +118,7 @@ begin
 
       if load = '1' then
         unread <= '1';
-      elsif fetch = '1' and pointer = WORD_COUNT - 1 then
+      elsif (fetch and last_word) = '1' then
         unread <= '0';
       end if;
       if load = '1' then

@@ -65,7 +65,11 @@ begin
   -- Plus is minus "not" minus one; see neuron.vhd.
   borrowed <= (state & add_n) - (operand & '1');
   updated <= (CURRENT_BITS - 1 downto 0 => '0') when clear = '1' else borrowed(CURRENT_BITS downto 1);
-  write   <= clear or leak or add or bias;
+  with_bias : if BIASED generate
+    write <= clear or leak or add or bias;
+  else generate
+    write <= clear or leak or add;
+  end generate;
   current <= state;
 
   one_group : if GROUPS = 1 generate
