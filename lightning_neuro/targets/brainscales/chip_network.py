@@ -1,4 +1,4 @@
-"""A network in the chip's own units: signed weights in LSB, microseconds of hardware time, one parameter set per layer."""
+"""A network in the chip's own units: signed weights in LSB, hardware microseconds, one parameter set per layer."""
 
 from __future__ import annotations
 
