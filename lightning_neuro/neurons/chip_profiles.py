@@ -49,6 +49,7 @@ class ChipProfile:
         tau_syn: synaptic time constant.
         jitter_us: standard deviation of each spike time.
         latency_us: every spike of every layer comes so much later.
+        grid_us: spike times go in and come out on this grid, the cycle of the FPGA (125 MHz); 0 = none.
         source: where the numbers are from.
     """
 
@@ -60,6 +61,7 @@ class ChipProfile:
     tau_syn: Spread
     jitter_us: float
     latency_us: float
+    grid_us: float
     source: str
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator | None) -> NeuronFactors:
@@ -105,6 +107,7 @@ PROFILES: dict[str, ChipProfile] = {
         tau_syn=EXACT,
         jitter_us=0.0,
         latency_us=0.0,
+        grid_us=0.0,
         source="none: neurons as they were asked for",
     ),
     "delgrad": ChipProfile(
@@ -116,6 +119,7 @@ PROFILES: dict[str, ChipProfile] = {
         tau_syn=EXACT,
         jitter_us=0.06,
         latency_us=0.08,
+        grid_us=0.008,
         source="thresholds and jitter: hardware-aware simulation of DelGrad (fastAndDeep, yin_yang_hwAware.yaml, "
         "threshold 2.6, jitter 0.01 tau of 6 us); latency: jaxsnn (yinyang_bss2.py, hw_correction)",
     ),
@@ -128,6 +132,7 @@ PROFILES: dict[str, ChipProfile] = {
         tau_syn=Spread(mean=1.040, std=0.097),
         jitter_us=0.27,
         latency_us=0.30,
+        grid_us=0.008,
         source="our fit to spike times recorded on chip W66F3 (fastAndDeep, yin_yang_hxpynn_W), 30 hidden neurons; "
         "gains contain the thresholds; upper bounds, since what the model lacks counts as spread or jitter",
     ),
