@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.neurons.chip_noise import ChipNoise
 from lightning_neuro.neurons.delays import DELAY_KINDS, Delays
 from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.spike_noise import SpikeNoise
@@ -30,6 +31,7 @@ class NetworkOptions:
         delays: per layer, "none", "axonal", "dendritic" or "synaptic".
         delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see :class:`Delays`.
         noise: of the hardware, see :class:`SpikeNoise`.
+        chip: chips that the neurons are on, see :class:`ChipNoise`; None = none.
     """
 
     tau_ratio: float
@@ -48,6 +50,7 @@ class NetworkOptions:
     delay_scale: float
     delay_shift: float
     noise: SpikeNoise
+    chip: ChipNoise | None
 
 
 class SpikeTimeNetwork(nn.Module):
@@ -125,6 +128,7 @@ def _layer(weights: Tensor, kind: str, options: NetworkOptions) -> SpikeTimeLaye
         weight_step=options.weight_step,
         weight_max=options.weight_max,
         noise=options.noise,
+        chip=options.chip,
     )
 
 

@@ -1,0 +1,55 @@
+"""Training on many chips at once: first-spike neurons whose constants are drawn from the profile of a chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lightning_neuro.neurons.chip_profiles import ChipProfile, NeuronFactors
+
+CHIPS_PER_BATCH = 10  # each part of a batch is on a chip of its own: more chips, less noise of the gradient
+
+Solve = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipNoise:
+    """A profile in the unit of a network's times.
+
+    Time constants of a neuron are only known to act through their geometric mean ``stretch`` and the gain
+    sqrt(tau_syn / tau_mem): for equal nominal values that is right to first order, because the membrane that a spike
+    causes, ``tau_syn (exp(-s / tau_mem) - exp(-s / tau_syn)) / (tau_mem - tau_syn)``, is tau_syn times a symmetric
+    function of the two.
+
+    Args:
+        profile: the chip's.
+        unit_us: hardware microseconds of a unit of the network's times.
+    """
+
+    profile: ChipProfile
+    unit_us: float
+
+    def spikes(self, times: Tensor, weights: Tensor, thresholds: Tensor, solve: Solve) -> Tensor:
+        """Return the spikes [batch, n_out] of neurons on new chips, inf = silent.
+
+        Args:
+            times: [batch, n_in] input spikes, inf = silent.
+            weights: [n_in, n_out].
+            thresholds: nominal ones, [n_out].
+            solve: returns spikes, given times, weights, thresholds and stretch [n_out] (None = 1).
+        """
+        parts = times.chunk(CHIPS_PER_BATCH)
+        draws = [self.profile.draw((weights.shape[1],), None).to(weights) for _ in parts]
+        found = [self._on_one(part, weights, thresholds, draw, solve) for part, draw in zip(parts, draws, strict=True)]
+        spikes = torch.cat(found) + self.profile.latency_us / self.unit_us
+        return spikes + self.profile.jitter_us / self.unit_us * torch.randn_like(spikes)
+
+    def _on_one(self, times: Tensor, weights: Tensor, thresholds: Tensor, draw: NeuronFactors, solve: Solve) -> Tensor:
+        gain = (draw.tau_syn / draw.tau_mem).sqrt()
+        seen = weights * gain * torch.where(weights > 0, draw.excitatory_gain, draw.inhibitory_gain)
+        exact = self.profile.tau_mem.std == self.profile.tau_syn.std == 0
+        stretch = None if exact else (draw.tau_syn * draw.tau_mem).sqrt()
+        return solve(times, seen, thresholds * draw.threshold, stretch)
