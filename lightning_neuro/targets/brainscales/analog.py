@@ -63,7 +63,8 @@ class AnalogParameters:
     """The operating point of a chip: parameters that all its neurons share.
 
     Args:
-        leak, reset, threshold: CADC LSB; ``threshold`` is that of a layer whose weights were rounded for this point.
+        leak: CADC LSB; a reset to rest goes there too.
+        threshold: CADC LSB, of a layer whose weights were rounded for this point.
         i_synin_gm: transconductance of the synaptic inputs, CapMem LSB; one value per chip.
         synapse_dac_bias: of the synapse DACs, CapMem LSB; one value per chip.
         membrane_capacitance: LSB; 63 is 2.2 pF.
@@ -72,7 +73,6 @@ class AnalogParameters:
     """
 
     leak: float
-    reset: float
     threshold: float
     i_synin_gm: float
     synapse_dac_bias: float
@@ -88,7 +88,6 @@ class AnalogParameters:
 
 PUBLISHED = AnalogParameters(
     leak=80.0,
-    reset=80.0,
     threshold=150.0,
     i_synin_gm=550.0,
     synapse_dac_bias=1000.0,
@@ -147,7 +146,7 @@ def calibration_target(layer: ChipLayer, analog: AnalogParameters) -> Calibratio
         layer=layer.name,
         size=layer.size,
         leak=analog.leak,
-        reset=analog.reset + (layer.v_reset - layer.v_leak) * unit,
+        reset=analog.leak + (layer.v_reset - layer.v_leak) * unit,
         threshold=analog.leak + (layer.threshold - layer.v_leak) * unit if layer.spiking else analog.threshold,
         tau_mem_us=layer.tau_mem_us,
         tau_syn_us=layer.tau_syn_us,

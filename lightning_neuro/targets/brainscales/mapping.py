@@ -1,0 +1,155 @@
+"""A hardware graph as a chip network: hardware time, signed integer weights, one parameter set per layer.
+
+Weights: a population is unchanged when its weights and its threshold are scaled together, but on the chip a LSB has a
+size: ``analog.weight_scale`` LSB (78) let the current jump by the distance from leak to threshold. So the scale comes
+from the hardware and never from ``max |w|``. Two cases:
+
+* the network's integers (``Quantize``, or weights trained on a grid) fit into 63 LSB, and the threshold that makes
+  them right lies at a distance from the leak between ``DISTANCE.low`` and ``DISTANCE.high`` CADC LSB: they are kept to
+  the last bit, and the layer's threshold voltage is moved instead;
+* otherwise the real weights are rounded, half to even, to ``threshold / weight_scale``. Weights beyond 63 LSB stay: a
+  source is repeated on more rows.
+
+A read-out without threshold has no scale of its own; its largest weight becomes 63 LSB. Thresholds that differ within
+a layer are folded into the weights, which is exact; time constants must not differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_neuro.graph.fixed import round_half_even
+from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, Population
+from lightning_neuro.targets.brainscales.analog import AnalogParameters, Range
+from lightning_neuro.targets.brainscales.chip_network import ChipLayer, ChipNetwork, ChipProjection
+from lightning_neuro.targets.brainscales.chip_resources import LARGEST_WEIGHT
+from lightning_neuro.targets.brainscales.mapping_cells import Cell, MappingOptions, cell_of, sample_length_us
+from lightning_neuro.targets.brainscales.mapping_notes import LayerChange, mapping_notes
+
+DISTANCE = Range(low=50, high=130, unit="CADC LSB")
+"""From leak to threshold, for weights that keep their integers: smaller ones drown in the spread between neurons
+(thresholds are calibrated to a few LSB), larger ones leave the reliable range of the converter."""
+GAP_TAUS = 15.0
+"""Time constants between samples: what is left of a potential is less than 1e-5 of it."""
+_GRID = 1e-6  # LSB; how far from an integer a kept weight may be
+
+
+def chip_network(graph: HardwareGraph, options: MappingOptions) -> ChipNetwork:
+    """Map a graph that passed ``constraints.check_graph``.
+
+    Args:
+        graph: feed-forward and fully connected, quantised or not.
+        options: settings.
+
+    Returns:
+        The network in hardware time and LSB. Its notes say what was changed.
+    """
+    sample = sample_length_us(graph, options)
+    assert sample is not None, "a graph without length of a sample passed the constraints"
+    layers, projections, changes = [], [], []
+    for population in graph.populations:
+        cell = cell_of(graph, population, options)
+        layer, incoming, change = _layer(graph, population, cell, options.analog)
+        layers.append(layer)
+        projections += incoming
+        changes.append(change)
+    longest = max(max(layer.tau_mem_us, layer.tau_syn_us) for layer in layers)
+    gap = max(GAP_TAUS * longest, *(layer.refractory_us for layer in layers))
+    return ChipNetwork(
+        input=graph.input.name,
+        lines=graph.input.size,
+        layers=tuple(layers),
+        projections=tuple(projections),
+        output=graph.output,
+        readout=graph.readout,
+        sample_us=sample,
+        gap_us=gap if options.gap_us is None else options.gap_us,
+        speedup=options.speedup,
+        notes=mapping_notes(graph, options, tuple(changes)),
+    )
+
+
+def _layer(
+    graph: HardwareGraph, population: Population, cell: Cell, analog: AnalogParameters
+) -> tuple[ChipLayer, list[ChipProjection], LayerChange]:
+    threshold = float(np.mean(cell.threshold)) if cell.spiking else 1.0
+    fold = threshold / cell.threshold if cell.spiking else np.ones(population.size)
+    jumps = {}
+    for projection in graph.into(population.name):
+        assert isinstance(projection.connection, Dense), "a connection that is not dense passed the constraints"
+        jump = projection.connection.weight.real * (cell.jump * fold)[:, None]
+        jumps[projection.pre] = jumps.get(projection.pre, 0.0) + jump
+    scale, kept = weight_scale(list(jumps.values()), threshold, cell.spiking, _lsb(graph, population, cell), analog)
+    raw = {pre: round_half_even(jump * scale) for pre, jump in jumps.items()}
+    layer = ChipLayer(
+        name=population.name,
+        size=population.size,
+        spiking=cell.spiking,
+        tau_mem_us=float(cell.tau_mem_us[0]),
+        tau_syn_us=float(cell.tau_syn_us[0]),
+        threshold=threshold,
+        v_leak=0.0,
+        v_reset=float(np.mean(cell.v_reset)),
+        refractory_us=cell.refractory_us,
+        weight_scale=scale,
+    )
+    incoming = [ChipProjection(pre=pre, post=population.name, weights=weights) for pre, weights in raw.items()]
+    errors = np.concatenate([np.abs(raw[pre] - jumps[pre] * scale).ravel() for pre in raw] or [np.zeros(1)])
+    change = LayerChange(
+        name=population.name,
+        kept=kept,
+        folded=bool(np.ptp(cell.threshold) > 0) and cell.spiking,
+        lsb_per_threshold=scale * threshold if cell.spiking else None,
+        largest_lsb=max((int(np.abs(weights).max(initial=0)) for weights in raw.values()), default=0),
+        rounding_lsb=float(np.sqrt(np.mean(errors**2))),
+        tau_syn_us=layer.tau_syn_us,
+        refractory_us=layer.refractory_us,
+    )
+    return layer, incoming, change
+
+
+def weight_scale(
+    jumps: list[NDArray[np.float64]], threshold: float, spiking: bool, lsb: float | None, analog: AnalogParameters
+) -> tuple[float, bool]:
+    """LSB per model unit of a layer, and whether the network's integers are kept.
+
+    Args:
+        jumps: what each synapse adds to the current, model units.
+        threshold: of the layer, model units.
+        spiking: whether it has one.
+        lsb: grid that the jumps lie on already, model units; None where there is none.
+        analog: operating point.
+    """
+    largest = max((float(np.abs(jump).max(initial=0.0)) for jump in jumps), default=0.0)
+    if not spiking:
+        return (LARGEST_WEIGHT / largest if largest else 1.0), False
+    if lsb is not None and largest <= (LARGEST_WEIGHT + _GRID) * lsb:
+        distance = threshold / lsb / analog.weight_scale * analog.distance
+        if DISTANCE.holds(distance):
+            return 1.0 / lsb, True
+    return analog.weight_scale / threshold, False
+
+
+def _lsb(graph: HardwareGraph, population: Population, cell: Cell) -> float | None:
+    """Grid of the jumps: of the weights, where every neuron multiplies them by the same factor."""
+    formats = [p.connection.weight.format for p in graph.into(population.name)]
+    lsbs = {f.lsb for f in formats if f is not None}
+    factors = cell.jump * (1.0 if not cell.spiking else float(np.mean(cell.threshold)) / cell.threshold)
+    same = float(np.ptp(factors)) <= 1e-12 * float(np.max(np.abs(factors)))
+    if len(lsbs) != 1 or None in formats or not same:
+        return None
+    return lsbs.pop() * float(factors[0])
+
+
+def with_scale(network: ChipNetwork, factor: float) -> ChipNetwork:
+    """The same weights on a chip whose LSB are ``factor`` times as strong, as an on-chip search for the scale finds.
+
+    Args:
+        network: any.
+        factor: on what a LSB adds to the current.
+    """
+    layers = tuple(dataclasses.replace(layer, weight_scale=layer.weight_scale / factor) for layer in network.layers)
+    return dataclasses.replace(network, layers=layers)
