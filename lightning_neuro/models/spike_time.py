@@ -34,9 +34,9 @@ from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeN
 from lightning_neuro.models.spike_time_score import Score
 from lightning_neuro.models.trajectories import Trajectories
 from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
-from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.chip_noise import ChipNoise
 from lightning_neuro.neurons.chip_profiles import SPEEDUP, chip_profile
+from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.spike_noise import IDEAL, SpikeNoise
 
 MOVED = "trajectories"  # key of the checkpoint
