@@ -82,7 +82,7 @@ def deploy(
     record = with_reset(source, reset)
     source_graph = lower(record.graph, record.metadata)
     spec = widths(source_graph, record, quantize, target.default_spec)
-    graph, note = quantized_graph(source_graph, record, spec)
+    graph, note = _rounded(target, source_graph, record, quantize, spec)
     real_graph, steps = source_graph, None
     if source_graph.time is TimeBase.CONTINUOUS and target.discretisation is not None:
         steps = in_steps(source_graph, graph, spec, target.discretisation, dt_s)
@@ -92,7 +92,8 @@ def deploy(
         raise ConstraintError(target.name, violations)
     samples = target.default_samples(graph) if verify.samples is None else verify.samples
     inputs, data_notes = test_inputs(record, source_graph, samples)
-    vectors = _vectors(graph, inputs, target.arithmetic)
+    arithmetic = target.arithmetic_for(graph)
+    vectors = _vectors(graph, inputs, arithmetic)
     digest = file_sha256(path)
     job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record, source_sha256=digest)
     place = out or path.parent / "deploy" / target.name
@@ -100,7 +101,7 @@ def deploy(
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
         accuracies, seconds["accuracy"] = _timed(
-            lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
+            lambda: _accuracies(source_graph, graph, record, arithmetic, progress)
         )
         cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target, inputs, vectors)
         found = target.verify(job, folder, progress)
@@ -118,6 +119,15 @@ def deploy(
         pictures = found.plots if cost is None else (cost.plot, *found.plots)
         write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
     return report, place
+
+
+def _rounded(
+    target: Target, graph: HardwareGraph, record: NetworkRecord, request: QuantizeRequest, spec: QuantizeSpec
+) -> tuple[HardwareGraph, tuple[str, ...]]:
+    """The network with the weights that the hardware holds, and sentences about them."""
+    asked = request.weight_bits is not None
+    own = target.own_rounding(graph, quantized_graph(graph, record, spec)[0] if asked else None)
+    return own or quantized_graph(graph, record, spec)
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
@@ -143,9 +153,10 @@ def _cost(
     """What is found on all samples, and for exact decays on those of the proof."""
     assert isinstance(inputs, SpikeTimeSet) and isinstance(proof, SpikeTimeSet)
     errors = time_errors(steps, inputs)
-    checks = [accuracy_check(steps, inputs, accuracies, target.arithmetic)]
+    arithmetic = target.arithmetic_for(steps.graph)
+    checks = [accuracy_check(steps, inputs, accuracies, arithmetic)]
     how = target.discretisation
-    if how is not None and how.decay is Decay.EXACT and target.arithmetic == "real":
+    if how is not None and how.decay is Decay.EXACT and arithmetic == "real":
         rasters = {steps.graph.input.name: vectors.spikes, **vectors.expected.spikes}
         checks.append(analytic_first_spikes(steps.rounded, steps.graph, proof.times, rasters))
     return _Cost(
