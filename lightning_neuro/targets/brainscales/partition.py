@@ -6,6 +6,7 @@ into one run; a layer that is too large alone is cut into parts of nearly equal 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork
@@ -69,7 +70,7 @@ def _parts(fans: Fans, part: LayerPart, count: int) -> list[Run] | None:
     """A layer cut into ``count`` parts; None where one of them does not fit."""
     bounds = [part.start + part.size * k // count for k in range(count + 1)]
     runs = []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in itertools.pairwise(bounds):
         run = _run(fans, (LayerPart(layer=part.layer, start=start, stop=stop),))
         if run is None:
             return None
