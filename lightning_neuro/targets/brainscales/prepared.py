@@ -1,4 +1,4 @@
-"""Everything about an artefact that follows from its network, made once: chip network, runs, inputs, expected spikes."""
+"""All that an artefact's files say, made once: the chip's network, its runs, recorded inputs and expected spikes."""
 
 from __future__ import annotations
 

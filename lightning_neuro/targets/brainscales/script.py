@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lightning_neuro.graph.hardware_graph import ReadoutKind
@@ -111,8 +112,8 @@ def hxtorch_runs(prepared: Prepared) -> Runs:
         for part in run.parts:
             incoming = prepared.network.into(part.layer)
             inside = {p.pre for p in incoming} & {before.layer for before in together}
-            repeated = any(len(set(c.source)) < len(c.source) for c in (prepared.columns[p.pre, p.post] for p in incoming))
-            if inside and (len(incoming) > 1 or repeated):
+            columns = [prepared.columns[p.pre, p.post].source for p in incoming]
+            if inside and (len(incoming) > 1 or any(len(np.unique(c)) < len(c) for c in columns)):
                 found.append((number, together))
                 together = []
             together = [*together, part]

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from . import rules, state
+from lightning_neuro.targets.brainscales.fake_stack import rules
+
+from . import state
 from .parts import (
     CalibHXNeuronCuba,
     FromListConnector,
@@ -23,7 +25,7 @@ from .parts import (
     SpikeSourceArray,
     StaticSynapse,
 )
-from .rules import Refused
+from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 from .state import Experiment
 
 __all__ = [
@@ -40,7 +42,7 @@ class RunCommand(enum.Enum):
     EXECUTE = enum.auto()
 
 
-def setup(*, neuronPermutation: Sequence[int] = (), initial_config: Any = None) -> None:  # noqa: N803 - PyNN's name
+def setup(*, neuronPermutation: Sequence[int] = (), initial_config: Any = None) -> None:
     """Begin an experiment."""
     if state.now is not None:
         raise Refused("setup() twice without end(): the chip is still held")

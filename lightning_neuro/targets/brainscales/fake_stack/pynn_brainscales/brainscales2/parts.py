@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import rules, state
-from .rules import Refused
+from lightning_neuro.targets.brainscales.fake_stack import rules
+
+from . import state
+from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
 
 class SpikeSourceArray:

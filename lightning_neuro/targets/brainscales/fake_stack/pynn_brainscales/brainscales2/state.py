@@ -8,8 +8,8 @@ import numpy as np
 
 from lightning_neuro.targets.brainscales.fake_stack.stand_in_chip import CYCLE_US, Neurons, Wires, answer
 
-from . import rules
-from .rules import Refused
+from lightning_neuro.targets.brainscales.fake_stack import rules
+from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
 if TYPE_CHECKING:
     from .parts import Population, Projection

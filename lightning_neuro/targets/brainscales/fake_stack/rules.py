@@ -36,7 +36,7 @@ class Refused(ValueError):
     """A rule of the interface is broken."""
 
 
-class ConnectionError(Refused):  # noqa: A001 - the name that PyNN gives it
+class ConnectionError(Refused):  # the name that PyNN gives it
     """A weight has the wrong sign."""
 
 
