@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lightning_neuro.targets.brainscales.fake_stack import rules
+from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
 from . import state
 from .parts import (
@@ -25,7 +26,6 @@ from .parts import (
     SpikeSourceArray,
     StaticSynapse,
 )
-from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 from .state import Experiment
 
 __all__ = [

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from lightning_neuro.targets.brainscales.fake_stack import rules
+from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
 from . import state
-from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
 
 class SpikeSourceArray:

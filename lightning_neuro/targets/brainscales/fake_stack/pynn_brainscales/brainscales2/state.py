@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightning_neuro.targets.brainscales.fake_stack.stand_in_chip import CYCLE_US, Neurons, Wires, answer
-
 from lightning_neuro.targets.brainscales.fake_stack import rules
 from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
+from lightning_neuro.targets.brainscales.fake_stack.stand_in_chip import CYCLE_US, Neurons, Wires, answer
 
 if TYPE_CHECKING:
     from .parts import Population, Projection
