@@ -109,7 +109,7 @@ def _placement(runs: Sequence[Run]) -> Iterator[str]:
             "placement.csv holds a routing that keeps all rules"
         )
     if len(runs) > 1:
-        yield f"the network is cut into {len(runs)} runs of the chip, one after the other; spikes in between are replayed"
+        yield f"the network is cut into {len(runs)} runs of the chip, one after the other; spikes are replayed"
 
 
 def _events(network: ChipNetwork, inputs: SpikeEvents) -> Iterator[str]:

@@ -180,7 +180,7 @@ def rows_of(fans: Fans, blocks: Sequence[Block], counts: Sequence[Counts]) -> tu
         counts: from ``assign``.
     """
     occupied: dict[tuple[int, int], int] = {}
-    rows = []
+    rows: list[SourceRow] = []
     for block, count in zip(blocks, counts, strict=True):
         drivers: dict[int, list[tuple[int, int]]] = {}
         for hemisphere, bus in np.argwhere(count.drivers):
@@ -191,7 +191,9 @@ def rows_of(fans: Fans, blocks: Sequence[Block], counts: Sequence[Counts]) -> tu
             inside = int(count.inside[hemisphere, bus])
             drivers.setdefault(int(bus), []).extend(chosen[:inside])
             drivers.setdefault(OUTSIDE, []).extend(chosen[inside:])
-        rows += _fill_drivers(block, fans.by_bus(block.part, blocks), drivers)
+        order = {(source.pre, source.index): k for k, source in enumerate(fans.sources(block.part))}
+        filled = _fill_drivers(block, fans.by_bus(block.part, blocks), drivers)
+        rows += sorted(filled, key=lambda row: (order[row.pre, row.source], row.copy))
     return tuple(rows)
 
 

@@ -157,7 +157,7 @@ PLACE_RULES: tuple[Callable[[Placement], Iterator[Violation]], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Synapses:
+class Synapses:
     """All synapses of the chip, [hemisphere, row, column].
 
     Args:
@@ -173,7 +173,7 @@ class _Synapses:
     names: tuple[tuple[str, int], ...]
 
 
-def synapses_of(network: ChipNetwork, placement: Placement) -> _Synapses:
+def synapses_of(network: ChipNetwork, placement: Placement) -> Synapses:
     """Fill the synapse arrays of both hemispheres."""
     shape = HEMISPHERES, ROWS, COLUMNS
     weight, source, claimed = np.zeros(shape, np.int64), np.full(shape, -1), np.zeros(shape, np.int64)
@@ -194,7 +194,7 @@ def synapses_of(network: ChipNetwork, placement: Placement) -> _Synapses:
             weight[place] = np.maximum(sign * part, 0)
             source[place] = number[row.pre, row.source]
             claimed[place] += 1
-    return _Synapses(weight=weight, source=source, claimed=claimed, names=names)
+    return Synapses(weight=weight, source=source, claimed=claimed, names=names)
 
 
 def one_source_per_synapse(network: ChipNetwork, placement: Placement) -> Iterator[Violation]:
