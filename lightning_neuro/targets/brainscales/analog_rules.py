@@ -22,12 +22,12 @@ REST_TAUS = 7.0
 Found = Iterator[Violation]
 
 
-def leak(network: ChipNetwork, analog: AnalogParameters) -> Found:
+def leak_potential(network: ChipNetwork, analog: AnalogParameters) -> Found:
     """The leak potential is inside its range."""
     yield from _one_for_all("leak", analog.leak, "target.leak=80")
 
 
-def thresholds(network: ChipNetwork, analog: AnalogParameters) -> Found:
+def threshold_voltages(network: ChipNetwork, analog: AnalogParameters) -> Found:
     """The threshold voltage of every layer is inside its range and above the leak."""
     for target in calibration_targets(network, analog):
         if target.spiking and not (RANGES["threshold"].holds(target.threshold) and target.threshold > target.leak):
@@ -40,7 +40,7 @@ def thresholds(network: ChipNetwork, analog: AnalogParameters) -> Found:
             )
 
 
-def resets(network: ChipNetwork, analog: AnalogParameters) -> Found:
+def reset_potentials(network: ChipNetwork, analog: AnalogParameters) -> Found:
     """The reset voltage of every layer is inside its range."""
     for target in calibration_targets(network, analog):
         if target.spiking and not RANGES["reset"].holds(target.reset):
@@ -137,9 +137,9 @@ def runtime(network: ChipNetwork, analog: AnalogParameters) -> Found:
 
 
 ANALOG_RULES: tuple[Callable[[ChipNetwork, AnalogParameters], Found], ...] = (
-    leak,
-    thresholds,
-    resets,
+    leak_potential,
+    threshold_voltages,
+    reset_potentials,
     membrane_time_constants,
     synaptic_time_constants,
     refractory_times,

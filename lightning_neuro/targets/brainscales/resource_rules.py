@@ -127,8 +127,9 @@ def _repetition(fans: Fans, part: LayerPart) -> str:
 
 def _fewer_rows(fans: Fans, part: LayerPart) -> str:
     repeated = fans.signed_sources(part) > len(fans.sources(part))
-    smaller = "model.weight_max=0.8   (train again), or target.threshold=115: fewer LSB per threshold"
-    return smaller if repeated else "fewer inputs   (train again)"
+    smaller = "model.weight_max=0.8, for model=lif model.weight_clip=0.1   (train again)"
+    nearer = "or target.threshold=115 target.weight_scale=39: fewer LSB per threshold"
+    return f"{smaller}, {nearer}" if repeated else "fewer inputs   (train again)"
 
 
 def _rows_needed(network: ChipNetwork) -> str:
