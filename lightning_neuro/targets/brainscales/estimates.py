@@ -12,7 +12,10 @@ from lightning_neuro.targets.brainscales.prepared import Prepared
 
 CHIP_W = 0.2
 """Power of the chip: below 200 mW (Cramer et al. 2022, PNAS, abstract). The board and its host are not in it."""
-ENERGY_SOURCE = "below 200 mW per chip (Cramer et al. 2022), times the hardware time; board and host not counted"
+ENERGY_SOURCE = (
+    "energy of a sample is an upper estimate: 200 mW for the chip (Cramer et al. 2022: below that), times its time "
+    "on the chip, silence included; board and host are not counted"
+)
 
 
 def resource_numbers(prepared: Prepared) -> dict[str, object]:
@@ -22,7 +25,7 @@ def resource_numbers(prepared: Prepared) -> dict[str, object]:
         prepared: the artefact's content.
     """
     return {
-        "used of the chip": fit_table(prepared),
+        "chip": fit_table(prepared),
         "weights": weight_numbers(prepared),
         "time": time_numbers(prepared),
     }
@@ -52,7 +55,7 @@ def weight_numbers(prepared: Prepared) -> dict[str, object]:
         found[f"{projection.pre} to {projection.post}"] = {
             "largest LSB": int(np.abs(weights).max(initial=0)),
             "zero": f"{100 * float((weights == 0).mean()):.1f} %",
-            f"beyond {LARGEST_WEIGHT} LSB, by copies of their source": f"{100 * _share_above(weights):.1f} %",
+            f"beyond {LARGEST_WEIGHT} LSB (source repeated)": f"{100 * _share_above(weights):.1f} %",
             "clipped": f"{100 * float(clipped.mean()):.1f} %",
             "rounding error (LSB)": float(np.sqrt((off**2).mean())),
         }
@@ -72,10 +75,9 @@ def time_numbers(prepared: Prepared) -> dict[str, object]:
         "sample_us": network.sample_us,
         "silence after it_us": network.gap_us,
         "samples per second of the chip": 1e6 / period_us,
-        "energy of a sample, upper estimate_j": CHIP_W * period_us * 1e-6,
-        "energy from": ENERGY_SOURCE,
+        "energy of a sample_j": CHIP_W * period_us * 1e-6,
         "input spikes per us, busiest sample": rate,
-        f"safe rate, an assumption (1 per {1e3 * SAFE_EVENT_US:g} ns)": 1 / SAFE_EVENT_US,
+        "input spikes per us that are safe": 1 / SAFE_EVENT_US,
     }
 
 

@@ -1,80 +1,21 @@
-"""Pictures of the report: the chip with the network on it, its weights, virtual chips, one sample on two of them."""
+"""Pictures of the report beside the placement: weights on the chip, virtual chips, one sample on two of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightning_neuro.report.model import Plot
 from lightning_neuro.report.plots import ACCENT, COLOURS, INK, PALE, QUIET, WARN, finish, make_figure
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork, SpikeEvents
-from lightning_neuro.targets.brainscales.chip_resources import COLUMNS, COLUMNS_PER_OUTPUT, HEMISPHERES, ROWS
+from lightning_neuro.targets.brainscales.chip_resources import LARGEST_WEIGHT
 from lightning_neuro.targets.brainscales.emulator import emulate
-from lightning_neuro.targets.brainscales.partition import Run
 from lightning_neuro.targets.brainscales.prepared import Prepared
 from lightning_neuro.targets.brainscales.recording import Recording
 from lightning_neuro.targets.brainscales.virtual_chip import VirtualChip
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _WIDE = 11.6  # inches, over both columns of the page
-_MOST_RUNS = 4  # more than this are not drawn
-
-
-def placement_picture(prepared: Prepared) -> Plot:
-    """Both hemispheres: neurons as columns, synapse rows by the layer that feeds them."""
-    runs = prepared.runs[:_MOST_RUNS]
-    figure = make_figure(_WIDE, 0.6 + 2.6 * len(runs))
-    panels = np.atleast_2d(figure.subplots(len(runs), HEMISPHERES, squeeze=False))
-    names = [prepared.network.input, *(layer.name for layer in prepared.network.layers)]
-    colour = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
-    for number, (run, pair) in enumerate(zip(runs, panels, strict=True)):
-        for hemisphere, axes in enumerate(pair):
-            _hemisphere(axes, run, hemisphere, colour)
-            title = f"hemisphere {hemisphere}" + (f", run {number + 1}" if len(prepared.runs) > 1 else "")
-            axes.set_title(title, loc="left", fontsize=9)
-    handles = [_patch(colour[name], name) for name in names]
-    panels[0][-1].legend(handles=handles, fontsize=8, loc="upper right", title="from / neurons of", title_fontsize=8)
-    left = len(prepared.runs) - len(runs)
-    caption = (
-        "Synapses of the chip: a bar across its neurons' columns for every pair of rows, in the colour of the layer "
-        "whose spikes they carry; the strip below shows the neurons in the colour of their own layer."
-    )
-    return finish(figure, "Placement", caption + (f" {left} further runs are not drawn." if left > 0 else ""))
-
-
-def _patch(colour: str, name: str) -> Any:
-    from matplotlib.patches import Patch
-
-    return Patch(color=colour, label=name)
-
-
-def _hemisphere(axes: Axes, run: Run, hemisphere: int, colour: dict[str, str]) -> None:
-    picture = np.ones((ROWS, COLUMNS, 3))
-    for row in run.placement.rows:
-        if row.hemisphere != hemisphere:
-            continue
-        block = run.placement.block(row.post)
-        columns = np.arange(block.first_column + row.slot, block.stop_column, block.columns_per_neuron)
-        picture[2 * row.driver : 2 * row.driver + 2, columns] = _rgb(colour[row.pre])
-    axes.imshow(picture, aspect="auto", interpolation="nearest", extent=(0, COLUMNS, ROWS, 0))
-    for block in run.placement.blocks:
-        if hemisphere in block.hemispheres:
-            width = block.stop_column - block.first_column
-            box = {"facecolor": colour[block.part.layer], "edgecolor": INK, "linewidth": 0.6}
-            axes.broken_barh([(block.first_column, width)], (ROWS + 4, 22), **box)
-    axes.set(xlim=(0, COLUMNS), ylim=(ROWS + 30, 0), xlabel="column", ylabel="synapse row")
-    axes.set_xticks(range(0, COLUMNS + 1, COLUMNS_PER_OUTPUT))
-    axes.grid(visible=False)
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
 
 
 def lsb_histograms(prepared: Prepared) -> Plot:
@@ -85,7 +26,7 @@ def lsb_histograms(prepared: Prepared) -> Plot:
     for axes, projection in zip(panels, projections, strict=True):
         columns = prepared.columns[projection.pre, projection.post].weights
         values, counts = np.unique(columns, return_counts=True)
-        axes.bar(values, counts, width=0.9, color=[WARN if abs(v) == 63 else ACCENT for v in values])
+        axes.bar(values, counts, width=0.9, color=[WARN if abs(v) == LARGEST_WEIGHT else ACCENT for v in values])
         axes.set_title(f"{projection.pre} to {projection.post}: {columns.size:,} synapses", loc="left", fontsize=9)
         axes.set(ylabel="synapses", xlim=(-66, 66))
     panels[-1].set_xlabel("weight (LSB); red: the largest there is")

@@ -80,7 +80,8 @@ def prepare(job: Job, options: MappingOptions) -> Prepared:
         job: network and recorded samples.
         options: of the mapping.
     """
-    network = as_calibrated(chip_network(job.graph, options), options.analog)
+    notes = chip_network(job.real_graph, options).notes  # what rounding cost is known before it alone
+    network = as_calibrated(dataclasses.replace(chip_network(job.graph, options), notes=notes), options.analog)
     runs = partition(network)
     assert runs is not None, "a network that cannot be placed passed the constraints"
     inputs = events_on_grid(job.graph, job.vectors.spikes, options)

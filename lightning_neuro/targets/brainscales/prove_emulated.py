@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import classes_of
 from lightning_neuro.graph.hardware_graph import ReadoutKind, TimeBase
-from lightning_neuro.neurons.chip_profiles import PROFILES
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.brainscales.emulator import emulate
@@ -153,12 +151,11 @@ def _numbers(
     wanted = subject.prediction
     numbers: dict[str, object] = {
         "profile": wanted.profile_name,
-        "source of the profile": PROFILES[wanted.profile_name].source,
         "chips": wanted.chips,
         "samples": reference.samples,
         "accuracy of the ideal chip": reference.right,
         "accuracy": {"min": found.min, "mean": found.mean, "max": max(found.accuracies)},
-        "accuracy, standard deviation over chips": found.std,
+        "accuracy, std over chips": found.std,
     }
     output = subject.prepared.network.output
     if output in ideal.spikes:
@@ -166,7 +163,7 @@ def _numbers(
         everywhere = np.isfinite(times).all(axis=0)
         if everywhere.any():
             spread = float(times[:, everywhere].std(axis=0).mean())
-            numbers["output spikes, standard deviation over chips (us)"] = spread
+            numbers["output spikes, std over chips (us)"] = spread
         silent = float(np.isinf(times).all(axis=2).mean())
         numbers["samples without any output spike"] = silent
     return numbers
@@ -195,11 +192,11 @@ def decision_margins(subject: Subject, ideal: Recording) -> Margins:
             return Margins({}, None)
         close = float((margin < CLOSE_US).mean())
         numbers = {
-            "median gap between the first two classes (us)": float(np.median(margin[np.isfinite(margin)], axis=0))
+            "median gap of the first two classes (us)": float(np.median(margin[np.isfinite(margin)], axis=0))
             if np.isfinite(margin).any()
             else None,
             f"decided by less than {CLOSE_US} us": f"{100 * close:.1f} %",
-            "jitter of a spike in the profile (us)": subject.prediction.profile.jitter_us,
+            "jitter of a spike (us)": subject.prediction.profile.jitter_us,
         }
         return Margins(numbers, close)
     if network.readout is ReadoutKind.SPIKE_COUNT:
@@ -207,8 +204,3 @@ def decision_margins(subject: Subject, ideal: Recording) -> Margins:
         ties = float((counts[:, -1] == counts[:, -2]).mean()) if counts.shape[1] > 1 else 0.0
         return Margins({"decided by a tie of spike counts": f"{100 * ties:.1f} %"}, None)
     return Margins({}, None)
-
-
-def golden_arithmetic(time_base: TimeBase) -> golden.Arithmetic:
-    """Arithmetic of the golden model that a network of this kind is compared in."""
-    return "event" if time_base is TimeBase.CONTINUOUS else "real"

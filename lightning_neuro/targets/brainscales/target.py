@@ -15,10 +15,11 @@ from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.brainscales.analog import AnalogParameters
 from lightning_neuro.targets.brainscales.artefact import described, write_artefact
 from lightning_neuro.targets.brainscales.constraints import Limits, check_graph
-from lightning_neuro.targets.brainscales.estimates import cautions, resource_numbers
+from lightning_neuro.targets.brainscales.estimates import ENERGY_SOURCE, cautions, resource_numbers
 from lightning_neuro.targets.brainscales.mapping import chip_network
 from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions
-from lightning_neuro.targets.brainscales.pictures import lsb_histograms, placement_picture
+from lightning_neuro.targets.brainscales.pictures import lsb_histograms
+from lightning_neuro.targets.brainscales.placement_plot import placement_plot
 from lightning_neuro.targets.brainscales.prepared import Prepared, prepare
 from lightning_neuro.targets.brainscales.rounding import with_chip_weights
 from lightning_neuro.targets.brainscales.subject import Prediction, Subject
@@ -31,7 +32,8 @@ NOT_NEGATIVE = ("gap_us", "refractory_us", "seed", "points", "steps_points")
 ASSUMPTIONS = (
     "no chip was used: the artefact passes the hardware constraint checks, its scripts were run by a stand-in for the "
     "chip's software, and accuracy on chips is predicted by an emulator of virtual ones",
-    "the weight scale (LSB per threshold) belongs to a calibration; the scripts measure it on the chip (--scale-search)",
+    "the weight scale (LSB per threshold) belongs to a calibration; --scale-search of the scripts finds it on the chip",
+    ENERGY_SOURCE,
 )
 
 
@@ -186,15 +188,20 @@ class BrainscalesTarget:
         return Verification(
             checks=tuple(check for proof in proofs for check in proof.checks),
             resources=resources,
-            assumptions=(*prepared.network.notes, *(f"beware: {words}" for words in cautions(prepared)), *ASSUMPTIONS),
+            assumptions=self._assumptions(prepared),
             seconds=seconds,
             accuracy=next((proof.share for proof in proofs if proof.share is not None), None),
             plots=(
                 *(plot for proof in proofs for plot in proof.plots),
-                placement_picture(prepared),
+                placement_plot(prepared.network, prepared.runs),
                 lsb_histograms(prepared),
             ),
         )
+
+    def _assumptions(self, prepared: Prepared) -> tuple[str, ...]:
+        beware = (f"beware: {words}" for words in cautions(prepared))
+        source = chip_profile(self.profile, "target.profile").source
+        return (*prepared.network.notes, *beware, *ASSUMPTIONS, f"virtual chips of profile {self.profile}: {source}")
 
     def _prepared(self, job: Job) -> Prepared:
         return prepare(job, self.options(job.graph))

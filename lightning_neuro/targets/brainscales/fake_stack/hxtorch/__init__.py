@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-connected = False
-"""Whether ``init_hardware`` was called."""
+from . import hardware
 
-
-def init_hardware() -> None:
-    """Take hold of the chip."""
-    global connected
-    if connected:
-        raise RuntimeError("init_hardware() twice without release_hardware()")
-    connected = True
-
-
-def release_hardware() -> None:
-    """Give it back."""
-    global connected
-    connected = False
+init_hardware, release_hardware = hardware.take, hardware.give_back

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import hxtorch
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from lightning_neuro.targets.brainscales.fake_stack import rules
 from lightning_neuro.targets.brainscales.fake_stack.rules import Refused
 
+from .. import hardware
 from .dynamics import euler, on_chip
 from .morphology import SingleCompartmentNeuron
 
@@ -159,7 +159,7 @@ def run(experiment: Experiment, runtime: int) -> None:
     """Answer every handle; spikes and membranes are there afterwards."""
     if not isinstance(runtime, int):
         raise Refused("runtime is a whole number of steps")
-    if not experiment.mock and not hxtorch.connected:
+    if not experiment.mock and not hardware.held:
         raise Refused("init_hardware() must be called before a run on the chip")
     for population, synapses, out in experiment.calls:
         spikes = synapses.source.spikes
