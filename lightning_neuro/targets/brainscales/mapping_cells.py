@@ -33,6 +33,12 @@ from lightning_neuro.graph.hardware_graph import (
 from lightning_neuro.targets.brainscales.analog import RANGES, AnalogParameters
 from lightning_neuro.targets.brainscales.chip_resources import HEMISPHERES, LARGEST_WEIGHT, SIGNED_FAN_IN
 
+REFRACTORY_TAUS = 0.1
+"""Refractory time in tau_syn, of neurons trained in steps, which spike once a step at most and forget what is above
+the threshold. On the chip the current goes on after a spike: the longer it lasts, the longer must the membrane be held.
+Of five networks of digits and MNIST half a step cost up to 4 points of accuracy with short tau_syn and a tenth of a
+step up to 6 with long ones; a tenth of tau_syn, at most half a step, none more than 2 on chips without mismatch."""
+
 _EQUAL = 1e-9  # time constants that differ by less, relatively, are the same
 
 
@@ -45,8 +51,9 @@ class MappingOptions:
             networks in continuous time only know ratios of times.
         delta_tau_syn_us: hardware microseconds, synaptic time constant that stands for delta synapses; None takes
             the shortest with which the largest weight of a layer fits into the rows there are.
-        refractory_us: hardware microseconds, of neurons that may spike repeatedly; None is half a step. (Neurons that
-            spike once per sample are refractory for the length of a sample.)
+        refractory_us: hardware microseconds, of neurons that may spike repeatedly; None is ``REFRACTORY_TAUS``
+            tau_syn, at most half a step. (Neurons that spike once per sample are refractory for the length of a
+            sample.)
         sample_us: hardware microseconds; None is the network's own length of a sample.
         gap_us: silence between samples in hardware microseconds; None is ``GAP_TAUS`` time constants.
         analog: operating point.
@@ -181,7 +188,7 @@ def _current_based(graph: HardwareGraph, population: Population, options: Mappin
         jump=stepped_jump(alpha, beta, tau_syn, tau_mem),
         threshold=neuron.threshold.real,
         v_reset=neuron.v_reset.real,
-        refractory_us=_refractory_us(graph, neuron.reset, options),
+        refractory_us=_refractory_us(graph, neuron.reset, float(tau_syn.max()) * dt_us, options),
         spiking=neuron.reset.kind is not ResetKind.NONE,
     )
 
@@ -206,7 +213,7 @@ def _delta(graph: HardwareGraph, population: Population, options: MappingOptions
         jump=jump,
         threshold=neuron.threshold.real,
         v_reset=neuron.v_reset.real,
-        refractory_us=_refractory_us(graph, neuron.reset, options),
+        refractory_us=_refractory_us(graph, neuron.reset, tau_syn, options),
         spiking=spiking,
     )
 
@@ -217,15 +224,16 @@ def _repeats(graph: HardwareGraph, sources: int) -> int:
     return max(1, SIGNED_FAN_IN // layers_per_hemisphere // max(sources, 1))
 
 
-def _refractory_us(graph: HardwareGraph, reset: Reset, options: MappingOptions) -> float:
-    """Once: a sample. Clamped: the step in which the membrane is held. Otherwise half a step: one spike in each."""
+def _refractory_us(graph: HardwareGraph, reset: Reset, tau_syn_us: float, options: MappingOptions) -> float:
+    """Once: a sample. Clamped: the step in which the membrane is held. Otherwise see ``REFRACTORY_TAUS``."""
     if reset.kind is ResetKind.ONCE:
         return sample_length_us(graph, options) or 0.0
     if reset.kind is ResetKind.CLAMP:
         return step_us(graph, options)
     if options.refractory_us is not None:
         return options.refractory_us
-    return float(np.clip(0.5 * step_us(graph, options), RANGES["refractory_us"].low, RANGES["refractory_us"].high))
+    wanted = min(REFRACTORY_TAUS * tau_syn_us, 0.5 * step_us(graph, options))
+    return float(np.clip(wanted, RANGES["refractory_us"].low, RANGES["refractory_us"].high))
 
 
 _CELLS: dict[type[Neuron], Callable[[HardwareGraph, Population, MappingOptions], Cell]] = {

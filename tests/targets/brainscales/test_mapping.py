@@ -167,6 +167,17 @@ def test_times_are_a_thousand_times_shorter_unless_told_otherwise() -> None:
     np.testing.assert_array_equal(faster.projections[0].weights, found.projections[0].weights)
 
 
+def test_neurons_that_may_spike_again_are_refractory_for_a_tenth_of_tau_syn() -> None:
+    graph = chain([4, 3, 2], alpha=0.8)  # tau_syn 4.48 us, steps of 1 us
+    assert chip_network(graph, OPTIONS).layers[0].refractory_us == pytest.approx(-0.1 / np.log(0.8))
+    slow = chain([4, 3, 2], alpha=0.9)  # 9.5 us: half a step is less
+    assert chip_network(slow, OPTIONS).layers[0].refractory_us == pytest.approx(0.5)
+    told = dataclasses.replace(OPTIONS, refractory_us=0.2)
+    assert chip_network(slow, told).layers[0].refractory_us == pytest.approx(0.2)
+    held = chain([4, 3, 2], alpha=0.8, kind=ResetKind.CLAMP, delay=1)
+    assert chip_network(held, told).layers[0].refractory_us == pytest.approx(1.0)
+
+
 def test_spikes_of_a_raster_come_at_the_beginnings_of_their_steps() -> None:
     raster = np.zeros((2, 16, 3), np.uint8)
     raster[1, 5, 2] = raster[0, 0, 1] = 1
