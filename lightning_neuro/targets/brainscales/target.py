@@ -46,7 +46,7 @@ class BrainscalesTarget:
             time, which know only ratios of times, what makes the shortest tau_syn ``TAU_SYN_US``.
         sample_us: length of a sample in hardware microseconds; None is the network's own.
         gap_us: silence between samples; None is 15 time constants.
-        refractory_us: of neurons that may spike repeatedly; None is half a step.
+        refractory_us: of neurons that may spike repeatedly; None is a tenth of tau_syn, at most half a step.
         delta_tau_syn_us: synaptic time constant that stands for delta synapses; None is the shortest that fits.
         leak, threshold: potentials in LSB of the CADC.
         i_synin_gm, synapse_dac_bias, membrane_capacitance: technical parameters of the whole chip.
