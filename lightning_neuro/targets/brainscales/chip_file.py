@@ -27,7 +27,11 @@ def write_chip(chip: VirtualChip, source: str, path: Path) -> None:
         path: of the file.
     """
     layers = {
-        name: {key: np.round(getattr(layer, key), DIGITS).tolist() for key in FACTORS} | {"latency_us": layer.latency_us}
+        name: {key: np.round(getattr(layer, key), DIGITS).tolist() for key in FACTORS}
+        | {
+            "latency_us": layer.latency_us,
+            "synapses": None if layer.synapses is None else np.round(layer.synapses, DIGITS).tolist(),
+        }
         for name, layer in chip.layers.items()
     }
     plain = {key: getattr(chip, key) for key in ("name", "threshold_run_std", "jitter_us", "grid_us", "seed")}

@@ -119,6 +119,7 @@ def layer_input(
     order = np.lexsort((times, sample))
     weights = np.concatenate([p.weights for p in incoming], axis=1) / layer.weight_scale
     weights *= np.where(weights > 0, factors.excitatory_gain[:, None], factors.inhibitory_gain[:, None])
+    weights *= 1.0 if factors.synapses is None else factors.synapses
     samples = known[incoming[0].pre].samples
     return LayerInput(
         offsets=np.searchsorted(sample[order], np.arange(samples + 1)),

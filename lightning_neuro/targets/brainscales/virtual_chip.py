@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,14 @@ from lightning_neuro.targets.brainscales.chip_network import ChipNetwork
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerFactors:
-    """Factors on the nominal constants of the neurons of one layer, [neuron] each, and the layer's latency.
+    """Factors on the nominal constants of the neurons of one layer, [neuron] each, on its synapses, and its latency.
 
     Args:
         threshold: on ``threshold - v_leak``.
         excitatory_gain, inhibitory_gain: on synapses with positive and negative weight.
         tau_mem, tau_syn: on the time constants.
         latency_us: from a threshold crossing to the arrival of the spike.
+        synapses: on single synapses, [neuron, input of all projections in their order]; None = 1.
     """
 
     threshold: NDArray[Any]
@@ -32,13 +33,16 @@ class LayerFactors:
     tau_mem: NDArray[Any]
     tau_syn: NDArray[Any]
     latency_us: float
+    synapses: NDArray[Any] | None
 
     def __post_init__(self) -> None:
         for name in FACTORS:
             object.__setattr__(self, name, frozen(getattr(self, name), np.float64))
+        if self.synapses is not None:
+            object.__setattr__(self, "synapses", frozen(self.synapses, np.float64))
 
 
-FACTORS = tuple(field.name for field in fields(LayerFactors) if field.name != "latency_us")
+FACTORS = ("threshold", "excitatory_gain", "inhibitory_gain", "tau_mem", "tau_syn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +90,7 @@ def _draw(network: ChipNetwork, profile: ChipProfile, chip: int, seed: int) -> V
             layer.name: LayerFactors(
                 **{name: getattr(profile, name).draw((layer.size,), random).numpy() for name in FACTORS},
                 latency_us=profile.latency_us,
+                synapses=None,
             )
             for layer in network.layers
         },
