@@ -242,4 +242,5 @@ def labelled(rows: tuple[SourceRow, ...]) -> tuple[SourceRow, ...]:
     for source, drivers in drivers_of.items():
         others = {labels[other] for driver in drivers for other in on_driver[driver] if other in labels}
         labels[source] = next(label for label in range(len(others) + 1) if label not in others)
-    return tuple(dataclasses.replace(row, label=labels[row.pre, row.source]) for row in rows)
+    told = ((row, labels[row.pre, row.source]) for row in rows)
+    return tuple(dataclasses.replace(row, label=label) if label else row for row, label in told)

@@ -29,7 +29,7 @@ from lightning_neuro.targets.brainscales.chip_resources import (
     bus_of_driver,
 )
 from lightning_neuro.targets.brainscales.partition import Run
-from lightning_neuro.targets.brainscales.placement import Placement, SourceRow, split_weights
+from lightning_neuro.targets.brainscales.placement import Block, Placement, SourceRow
 
 REMEDY = "place the network anew, or mend the placement that was made by hand"
 
@@ -42,7 +42,10 @@ def check_placement(network: ChipNetwork, placement: Placement) -> tuple[Violati
         placement: what is.
     """
     found = tuple(v for rule in PLACE_RULES for v in rule(placement))
-    return found or tuple(v for rule in WIRING_RULES for v in rule(network, placement))
+    if found:
+        return found
+    chip = synapses_of(network, placement)
+    return tuple(v for rule in WIRING_RULES for v in rule(network, placement, chip))
 
 
 def check_runs(network: ChipNetwork, runs: Sequence[Run]) -> tuple[Violation, ...]:
@@ -176,66 +179,81 @@ class Synapses:
 def synapses_of(network: ChipNetwork, placement: Placement) -> Synapses:
     """Fill the synapse arrays of both hemispheres."""
     shape = HEMISPHERES, ROWS, COLUMNS
-    weight, source, claimed = np.zeros(shape, np.int64), np.full(shape, -1), np.zeros(shape, np.int64)
     names = tuple(dict.fromkeys((row.pre, row.source) for row in placement.rows))
-    number = {name: k for k, name in enumerate(names)}
-    copies: dict[tuple[str, int, str], int] = {}
+    chip = Synapses(
+        weight=np.zeros(shape, np.int64), source=np.full(shape, -1), claimed=np.zeros(shape, np.int64), names=names
+    )
+    pairs: dict[tuple[str, str], list[SourceRow]] = {}
     for row in placement.rows:
-        key = row.pre, row.source, row.post
-        copies[key] = max(copies.get(key, 0), row.copy + 1)
-    for row in placement.rows:
-        block = placement.block(row.post)
-        projection = next(p for p in network.into(row.post) if p.pre == row.pre)
-        whole = projection.weights[block.part.start : block.part.stop, row.source]
-        part = split_weights(whole, copies[row.pre, row.source, row.post])[row.copy]
-        columns = block.first_column + np.arange(block.part.size) * block.columns_per_neuron + row.slot
-        for sign, line in ((1, 2 * row.driver), (-1, 2 * row.driver + 1)):
-            place = row.hemisphere, line, columns
-            weight[place] = np.maximum(sign * part, 0)
-            source[place] = number[row.pre, row.source]
-            claimed[place] += 1
-    return Synapses(weight=weight, source=source, claimed=claimed, names=names)
+        pairs.setdefault((row.pre, row.post), []).append(row)
+    for (pre, post), rows in pairs.items():
+        weights = next(p for p in network.into(post) if p.pre == pre).weights
+        _fill(chip, placement.block(post), weights, rows)
+    return chip
 
 
-def one_source_per_synapse(network: ChipNetwork, placement: Placement) -> Iterator[Violation]:
+def _fill(chip: Synapses, block: Block, weights: NDArray[np.int64], rows: list[SourceRow]) -> None:
+    """Write the rows of one projection: weights [post, pre], each cut into as many parts as there are copies."""
+    number = {name: k for k, name in enumerate(chip.names)}
+    source, copy = np.array([row.source for row in rows]), np.array([row.copy for row in rows])
+    copies = np.zeros(weights.shape[1], np.int64)
+    np.maximum.at(copies, source, copy + 1)
+    whole = weights[block.part.start : block.part.stop, source]  # [neuron, row]
+    size, parts = np.abs(whole), copies[source]
+    part = np.sign(whole) * (size // parts + (copy < size % parts))
+    first = block.first_column + np.arange(block.part.size)[:, None] * block.columns_per_neuron
+    columns = first + np.array([row.slot for row in rows])
+    hemisphere, driver = np.array([row.hemisphere for row in rows]), np.array([row.driver for row in rows])
+    names = np.array([number[row.pre, row.source] for row in rows])
+    for sign, lines in ((1, 2 * driver), (-1, 2 * driver + 1)):
+        place = np.broadcast_arrays(hemisphere, lines, columns)
+        chip.weight[tuple(place)] = np.maximum(sign * part, 0)
+        chip.source[tuple(place)] = names
+        np.add.at(chip.claimed, tuple(place), 1)
+
+
+def one_source_per_synapse(network: ChipNetwork, placement: Placement, chip: Synapses) -> Iterator[Violation]:
     """A synapse listens to one label: two sources cannot use the same row on the same column."""
-    claimed = synapses_of(network, placement).claimed
-    for hemisphere, row, column in np.argwhere(claimed > 1)[:1]:
+    for hemisphere, row, column in np.argwhere(chip.claimed > 1)[:1]:
         where = f"hemisphere {hemisphere}, row {row}, column {column}"
-        yield _violation(where, "fan-in per circuit", f"{claimed[hemisphere, row, column]} sources", "1 per synapse")
+        needed = f"{chip.claimed[hemisphere, row, column]} sources"
+        yield _violation(where, "fan-in per circuit", needed, "1 per synapse")
 
 
-def weights_fit(network: ChipNetwork, placement: Placement) -> Iterator[Violation]:
+def weights_fit(network: ChipNetwork, placement: Placement, chip: Synapses) -> Iterator[Violation]:
     """6 bits per synapse."""
-    weight = synapses_of(network, placement).weight
-    if weight.max(initial=0) > LARGEST_WEIGHT:
-        hemisphere, row, column = np.unravel_index(int(weight.argmax()), weight.shape)
+    largest = int(chip.weight.max(initial=0))
+    if largest > LARGEST_WEIGHT:
+        hemisphere, row, column = np.unravel_index(int(chip.weight.argmax()), chip.weight.shape)
         where = f"hemisphere {hemisphere}, row {row}, column {column}"
-        yield _violation(where, "weight", f"{weight.max()} LSB", f"0 to {LARGEST_WEIGHT} LSB: repeat the source")
+        yield _violation(where, "weight", f"{largest} LSB", f"0 to {LARGEST_WEIGHT} LSB: repeat the source")
 
 
-def wired_as_the_network(network: ChipNetwork, placement: Placement) -> Iterator[Violation]:
+def wired_as_the_network(network: ChipNetwork, placement: Placement, chip: Synapses) -> Iterator[Violation]:
     """What reaches each neuron from each source is the network's weight; the sign is that of the row."""
-    chip = synapses_of(network, placement)
-    sign = np.where(np.arange(ROWS) % 2 == 0, 1, -1)[:, None]
+    signed = chip.weight * np.where(np.arange(ROWS) % 2 == 0, 1, -1)[:, None]
     for block in placement.blocks:
+        reached = np.stack([_reached(chip, signed, block, n) for n in range(block.part.start, block.part.stop)])
         for projection in network.into(block.part.layer):
-            sources = {index: k for k, (pre, index) in enumerate(chip.names) if pre == projection.pre}
             found = np.zeros((block.part.size, projection.weights.shape[1]), np.int64)
-            for n in range(block.part.size):
-                columns = list(block.columns(block.part.start + n))
-                here = chip.source[list(block.hemispheres)][:, :, columns]
-                signed = (chip.weight * sign)[list(block.hemispheres)][:, :, columns]
-                sums = np.bincount(here.ravel() + 1, weights=signed.ravel(), minlength=len(chip.names) + 1)
-                for index, k in sources.items():
-                    found[n, index] = int(sums[k + 1])
+            for k, (pre, index) in enumerate(chip.names):
+                if pre == projection.pre:
+                    found[:, index] = reached[:, k]
             wanted = projection.weights[block.part.start : block.part.stop]
             for n, index in np.argwhere(found != wanted)[:1]:
                 where = f"{projection.pre} {index} -> {block.part.layer} {block.part.start + n}"
                 yield _violation(where, "synapse", f"{wanted[n, index]} LSB", f"{found[n, index]} LSB as placed")
 
 
-WIRING_RULES: tuple[Callable[[ChipNetwork, Placement], Iterator[Violation]], ...] = (
+def _reached(chip: Synapses, signed: NDArray[np.int64], block: Block, neuron: int) -> NDArray[np.int64]:
+    """Sum of the signed weights of every source over all circuits of a neuron, [source]."""
+    columns, hemispheres = block.columns(neuron), list(block.hemispheres)
+    place = hemispheres, slice(None), slice(columns.start, columns.stop)
+    sums = np.bincount(chip.source[place].ravel() + 1, signed[place].ravel(), len(chip.names) + 1)
+    return np.rint(sums[1:]).astype(np.int64)
+
+
+WIRING_RULES: tuple[Callable[[ChipNetwork, Placement, Synapses], Iterator[Violation]], ...] = (
     one_source_per_synapse,
     weights_fit,
     wired_as_the_network,
