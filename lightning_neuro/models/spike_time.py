@@ -300,8 +300,9 @@ def first_to_spike(times: Tensor) -> Tensor:
     return torch.where(torch.isfinite(earliest), number, -1)
 
 
-def _chip(name: str, tau_syn: float) -> ChipNoise:
-    return ChipNoise(profile=chip_profile(name, "model.noise"), unit_us=tau_syn * 1e6 / SPEEDUP)
+def _chip(name: str, tau_syn: float) -> ChipNoise | None:
+    profile = chip_profile(name, "model.noise")
+    return None if name == "ideal" else ChipNoise(profile=profile, unit_us=tau_syn * 1e6 / SPEEDUP)
 
 
 def _check_ranges(**values: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_neuro.neurons.chip_profiles import ChipProfile, NeuronFactors
+from lightning_neuro.neurons.chip_profiles import EXACT, ChipProfile, NeuronFactors
 
 CHIPS_PER_BATCH = 10  # each part of a batch is on a chip of its own: more chips, less noise of the gradient
 
@@ -23,10 +23,10 @@ Solve = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 class ChipNoise:
     """A profile in the unit of a network's times.
 
-    Time constants of a neuron are only known to act through their geometric mean ``stretch`` and the gain
-    sqrt(tau_syn / tau_mem): for equal nominal values that is right to first order, because the membrane that a spike
-    causes, ``tau_syn (exp(-s / tau_mem) - exp(-s / tau_syn)) / (tau_mem - tau_syn)``, is tau_syn times a symmetric
-    function of the two.
+    Both time constants of a neuron act through their harmonic mean ``stretch`` and the gain stretch / tau_mem. For
+    equal nominal values that is right to first order: the membrane that a spike causes,
+    ``tau_syn (exp(-s / tau_mem) - exp(-s / tau_syn)) / (tau_mem - tau_syn)``, is ``s / tau_mem exp(-s / stretch)``
+    but for a factor sinh(x) / x, x = (1 / tau_syn - 1 / tau_mem) s / 2.
 
     Args:
         profile: the chip's.
@@ -52,9 +52,10 @@ class ChipNoise:
         return spikes + self.profile.jitter_us / self.unit_us * torch.randn_like(spikes)
 
     def _on_one(self, times: Tensor, weights: Tensor, thresholds: Tensor, draw: NeuronFactors, solve: Solve) -> Tensor:
-        gain = (draw.tau_syn / draw.tau_mem).sqrt()
-        seen = weights * gain * torch.where(weights > 0, draw.excitatory_gain, draw.inhibitory_gain)
-        exact = self.profile.tau_mem.std == self.profile.tau_syn.std == 0
-        stretch = None if exact else (draw.tau_syn * draw.tau_mem).sqrt()
+        seen = weights * torch.where(weights > 0, draw.excitatory_gain, draw.inhibitory_gain)
+        stretch = None
+        if not self.profile.tau_mem == self.profile.tau_syn == EXACT:
+            stretch = 2 / (1 / draw.tau_mem + 1 / draw.tau_syn)
+            seen = seen * (stretch / draw.tau_mem)
         scale = 1 + SCALE_ERROR * torch.randn((), dtype=torch.float64).to(weights)
         return solve(times, seen, thresholds * draw.threshold * scale, stretch)
