@@ -187,7 +187,7 @@ def decision_margins(subject: Subject, ideal: Recording) -> Margins:
     if network.readout is ReadoutKind.FIRST_SPIKE:
         times = np.sort(first_spikes(ideal.spikes[network.output]), axis=1)
         answered = np.isfinite(times[:, 0])
-        margin = (times[:, 1] - times[:, 0])[answered] if times.shape[1] > 1 else np.zeros(0)
+        margin = times[answered, 1] - times[answered, 0] if times.shape[1] > 1 else np.zeros(0)
         if not margin.size:
             return Margins({}, None)
         close = float((margin < CLOSE_US).mean())
