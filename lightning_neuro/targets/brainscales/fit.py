@@ -12,7 +12,7 @@ by steps of Levenberg and Marquardt; the prior keeps what the recording does not
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ _NORMAL = 1.4826  # standard deviation of a normal distribution over its median 
 _LINEAR = 2.0  # noises from which a difference counts linearly
 _LOST = 5.0  # noises that a spike which only one of the two has counts for
 _DAMPING = (1e-3, 3.0, 5.0)  # first one, its divisor after a step that helped, its factor after one that did not
+_UNSURE = 1.0  # 1 / variance of the logarithm of a latency
 _CHUNK = 1000  # samples whose derivatives are kept at a time
 
 
@@ -100,13 +101,13 @@ def fit_chip(
         options=options,
     )
     values, (damping, easier, harder) = start(network), _DAMPING
-    cost, gradient, curvature = _quadratic(problem, values)
+    cost = _cost(problem, values)
+    gradient, curvature = _slopes(problem, values)
     for _ in range(options.steps):
-        step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), -gradient)
-        tried = _quadratic(problem, values + step)
-        if tried[0] < cost:
-            values, damping = values + step, damping / easier
-            cost, gradient, curvature = tried
+        tried = values + np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), -gradient)
+        if (new := _cost(problem, tried)) < cost:
+            values, cost, damping = tried, new, damping / easier
+            gradient, curvature = _slopes(problem, values)
         else:
             damping *= harder
         if progress is not None:
@@ -137,33 +138,52 @@ class _Problem:
     options: FitOptions
 
 
-def _quadratic(problem: _Problem, values: Array) -> tuple[float, Array, Array]:
-    """Cost, its gradient, and the Gauss-Newton approximation of its second derivatives."""
-    where, count = places(problem.network)
-    expected = np.zeros(count)
-    for place in where.values():
-        expected[place.factors] = problem.options.prior**-2
-        expected[place.synapses] = problem.options.synapse_prior**-2
-    offset = values * (expected > 0)
-    cost, gradient, curvature = 0.5 * float(expected @ offset**2), expected * offset, np.diag(expected)
-    curvature += 1e-9 * np.eye(count)
-    for first in range(0, len(problem.times), _CHUNK):
-        part = slice(first, first + _CHUNK)
-        known = modelled_spikes(problem.network, problem.times[part], values)
-        for name, target in problem.targets.items():
-            left, lost = _residuals(target[part], known[name], problem.options.noise_us)
-            weight = np.minimum(1.0, _LINEAR / np.maximum(np.abs(left), 1e-12))
-            both = np.isfinite(known[name]) & np.isfinite(target[part])
-            slopes = jacobian(problem.network, known, values, name)[both] / problem.options.noise_us
-            cost += float((weight * left**2 * (1 - weight / 2)).sum()) + _LOST**2 / 2 * lost
-            gradient -= slopes.T @ (weight * left)
-            curvature += (slopes * weight[:, None]).T @ slopes
-    return cost, gradient, curvature
+    def expected(self) -> Array:
+        """1 / variance of each unknown; next to none for latencies."""
+        where, count = places(self.network)
+        result = np.full(count, _UNSURE)
+        for place in where.values():
+            result[place.factors] = self.options.prior**-2
+            result[place.synapses] = self.options.synapse_prior**-2
+        return result
+
+    def parts(self, values: Array) -> Iterator[tuple[dict[str, Array], str, Array]]:
+        """For some samples at a time: modelled spikes of all populations, a recorded layer, and what was recorded."""
+        for first in range(0, len(self.times), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            known = modelled_spikes(self.network, self.times[part], values)
+            for name, target in self.targets.items():
+                yield known, name, target[part]
 
 
-def _residuals(real: Array, model: Array, noise_us: float) -> tuple[Array, int]:
-    """Differences in noises where both spiked, and the number of spikes that only one has."""
-    return _differences(real, model) / noise_us, int((np.isfinite(real) != np.isfinite(model)).sum())
+def _cost(problem: _Problem, values: Array) -> float:
+    noise_us = problem.options.noise_us
+    cost = 0.5 * float(problem.expected() @ (values - start(problem.network)) ** 2)
+    for known, name, target in problem.parts(values):
+        left = _differences(target, known[name]) / noise_us
+        weight = _weights(left)
+        lost = np.isfinite(target) != np.isfinite(known[name])
+        cost += float((weight * left**2 * (1 - weight / 2)).sum()) + _LOST**2 / 2 * int(lost.sum())
+    return cost
+
+
+def _slopes(problem: _Problem, values: Array) -> tuple[Array, Array]:
+    """Gradient of the cost, and the Gauss-Newton approximation of its second derivatives."""
+    expected, noise_us = problem.expected(), problem.options.noise_us
+    gradient, curvature = expected * (values - start(problem.network)), np.diag(expected)
+    for known, name, target in problem.parts(values):
+        left = _differences(target, known[name]) / noise_us
+        both = np.isfinite(known[name]) & np.isfinite(target)
+        slopes = jacobian(problem.network, known, values, name)[both] / noise_us
+        weighted = slopes * _weights(left)[:, None]
+        gradient -= weighted.T @ left
+        curvature += weighted.T @ slopes
+    return gradient, curvature
+
+
+def _weights(left: Array) -> Array:
+    """Of differences in noises: those of Huber's function."""
+    return np.minimum(1.0, _LINEAR / np.maximum(np.abs(left), _LINEAR))
 
 
 def _differences(real: Array, model: Array) -> Array:
