@@ -10,6 +10,7 @@ fastAndDeep), and 58 to 66 with i_synin_gm 500, synapse_dac_bias 1000 (jaxsnn, d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -132,6 +133,20 @@ def cadc_per_unit(layer: ChipLayer, analog: AnalogParameters) -> float:
     ``weight_scale`` LSB of weight are one model unit, and ``analog.weight_scale`` LSB are ``analog.distance``.
     """
     return layer.weight_scale * analog.distance / analog.weight_scale
+
+
+def peak_per_jump(tau_mem_us: float, tau_syn_us: float) -> float:
+    """Height of a postsynaptic potential whose current jumps by 1; 1 / e for equal time constants.
+
+    Args:
+        tau_mem_us, tau_syn_us: time constants.
+
+    >>> round(peak_per_jump(6.0, 6.0), 4), peak_per_jump(12.0, 6.0)
+    (0.3679, 0.25)
+    """
+    if math.isclose(tau_mem_us, tau_syn_us, rel_tol=1e-9):
+        return math.exp(-1.0)
+    return (tau_syn_us / tau_mem_us) ** (tau_mem_us / (tau_mem_us - tau_syn_us))
 
 
 def calibration_target(layer: ChipLayer, analog: AnalogParameters) -> CalibrationTarget:

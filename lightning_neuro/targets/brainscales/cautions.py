@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lightning_neuro.targets.brainscales.analog import RELIABLE_CADC, AnalogParameters, calibration_targets
-from lightning_neuro.targets.brainscales.chip_network import ChipLayer, ChipNetwork, SpikeEvents
+from lightning_neuro.targets.brainscales.analog import (
+    RELIABLE_CADC,
+    AnalogParameters,
+    cadc_per_unit,
+    calibration_targets,
+    peak_per_jump,
+)
+from lightning_neuro.targets.brainscales.chip_network import ChipNetwork, SpikeEvents
 from lightning_neuro.targets.brainscales.chip_resources import SAFE_EVENT_US
 from lightning_neuro.targets.brainscales.input_rules import events_per_us
 from lightning_neuro.targets.brainscales.partition import Run
+from lightning_neuro.targets.brainscales.recording import Membranes
 
 LOST_SHARE = 0.3  # of weights that round to 0
+LAST_CADC = 255
 LONG_TAU_SYN_US, STRONG_DAC_BIAS = 20.0, 600.0
 
 
@@ -37,16 +45,25 @@ def warnings_of(
     )
 
 
-def peak_per_jump(layer: ChipLayer) -> float:
-    """Height of a postsynaptic potential whose current jumps by 1: 1 / e for equal time constants.
+def readout_cautions(
+    network: ChipNetwork, analog: AnalogParameters, membranes: Mapping[str, Membranes]
+) -> tuple[str, ...]:
+    """Sentences about membranes that leave the converter's range.
 
     Args:
-        layer: with its time constants.
+        network: passed all constraints.
+        analog: operating point.
+        membranes: of read-outs, as an ideal chip has them.
     """
-    mem, syn = layer.tau_mem_us, layer.tau_syn_us
-    if np.isclose(mem, syn, rtol=1e-9):
-        return float(np.exp(-1.0))
-    return float((syn / mem) ** (mem / (mem - syn)))
+    found = []
+    for name, seen in membranes.items():
+        highest = analog.leak + cadc_per_unit(network.layer(name), analog) * float(np.max(seen.largest, initial=0.0))
+        if highest > RELIABLE_CADC.high:
+            found.append(
+                f"{name}: membranes reach {highest:.0f} CADC LSB, the converter is reliable up to "
+                f"{RELIABLE_CADC.high:g} and ends at {LAST_CADC}: what is beyond is cut off"
+            )
+    return tuple(found)
 
 
 def _weights(network: ChipNetwork) -> Iterator[str]:
@@ -65,7 +82,7 @@ def _strength(network: ChipNetwork) -> Iterator[str]:
         if not layer.spiking:
             continue
         largest = max(int(p.weights.max(initial=0)) for p in network.into(layer.name))
-        peak = largest / layer.weight_scale * peak_per_jump(layer)
+        peak = largest / layer.weight_scale * peak_per_jump(layer.tau_mem_us, layer.tau_syn_us)
         if peak <= 0:
             yield f"{layer.name}: no weight is positive, so it never spikes"
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightning_neuro.targets.brainscales.cautions import warnings_of
+from lightning_neuro.targets.brainscales.cautions import readout_cautions, warnings_of
 from lightning_neuro.targets.brainscales.chip_resources import LARGEST_WEIGHT, SAFE_EVENT_US
 from lightning_neuro.targets.brainscales.input_rules import events_per_us
 from lightning_neuro.targets.brainscales.placement import uses
@@ -83,4 +83,5 @@ def time_numbers(prepared: Prepared) -> dict[str, object]:
 
 def cautions(prepared: Prepared) -> tuple[str, ...]:
     """Sentences on what is allowed but should be known."""
-    return warnings_of(prepared.network, prepared.runs, prepared.analog, prepared.inputs)
+    said = warnings_of(prepared.network, prepared.runs, prepared.analog, prepared.inputs)
+    return (*said, *readout_cautions(prepared.network, prepared.analog, prepared.expected.membranes))

@@ -10,8 +10,9 @@ from the hardware and never from ``max |w|``. Two cases:
 * otherwise the real weights are rounded, half to even, to ``threshold / weight_scale``. Weights beyond 63 LSB stay: a
   source is repeated on more rows.
 
-A read-out without threshold has no scale of its own; its largest weight becomes 63 LSB. Thresholds that differ within
-a layer are folded into the weights, which is exact; time constants must not differ.
+A read-out without threshold has no scale of its own; its weights are as large as 63 LSB and the converter's range
+allow: one spike of every excitatory synapse of a neuron, all at once, reaches from the leak to the end of the reliable
+range. Thresholds that differ within a layer are folded into the weights, which is exact; time constants must be equal.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import round_half_even
 from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, Population
-from lightning_neuro.targets.brainscales.analog import AnalogParameters, Range
+from lightning_neuro.targets.brainscales.analog import RELIABLE_CADC, AnalogParameters, Range, peak_per_jump
 from lightning_neuro.targets.brainscales.chip_network import ChipLayer, ChipNetwork, ChipProjection
 from lightning_neuro.targets.brainscales.chip_resources import LARGEST_WEIGHT
 from lightning_neuro.targets.brainscales.mapping_cells import Cell, MappingOptions, cell_of, sample_length_us
@@ -82,7 +83,10 @@ def _layer(
         assert isinstance(projection.connection, Dense), "a connection that is not dense passed the constraints"
         jump = projection.connection.weight.real * (cell.jump * fold)[:, None]
         jumps[projection.pre] = jumps.get(projection.pre, 0.0) + jump
-    scale, kept = weight_scale(list(jumps.values()), threshold, cell.spiking, _lsb(graph, population, cell), analog)
+    if cell.spiking:
+        scale, kept = weight_scale(list(jumps.values()), threshold, _lsb(graph, population, cell), analog)
+    else:
+        scale, kept = readout_scale(list(jumps.values()), cell, analog), False
     raw = {pre: round_half_even(jump * scale) for pre, jump in jumps.items()}
     layer = ChipLayer(
         name=population.name,
@@ -112,25 +116,40 @@ def _layer(
 
 
 def weight_scale(
-    jumps: list[NDArray[np.float64]], threshold: float, spiking: bool, lsb: float | None, analog: AnalogParameters
+    jumps: list[NDArray[np.float64]], threshold: float, lsb: float | None, analog: AnalogParameters
 ) -> tuple[float, bool]:
-    """LSB per model unit of a layer, and whether the network's integers are kept.
+    """LSB per model unit of a layer that spikes, and whether the network's integers are kept.
 
     Args:
         jumps: what each synapse adds to the current, model units.
         threshold: of the layer, model units.
-        spiking: whether it has one.
         lsb: grid that the jumps lie on already, model units; None where there is none.
         analog: operating point.
     """
     largest = max((float(np.abs(jump).max(initial=0.0)) for jump in jumps), default=0.0)
-    if not spiking:
-        return (LARGEST_WEIGHT / largest if largest else 1.0), False
     if lsb is not None and largest <= (LARGEST_WEIGHT + _GRID) * lsb:
         distance = threshold / lsb / analog.weight_scale * analog.distance
         if DISTANCE.holds(distance):
             return 1.0 / lsb, True
     return analog.weight_scale / threshold, False
+
+
+def readout_scale(jumps: list[NDArray[np.float64]], cell: Cell, analog: AnalogParameters) -> float:
+    """LSB per model unit of a read-out: limited by 63 LSB, and by the converter's range above the leak.
+
+    Args:
+        jumps: what each synapse adds to the current, model units, [post, pre].
+        cell: its neurons.
+        analog: operating point.
+    """
+    every = np.concatenate(jumps, axis=1)
+    largest = float(np.abs(every).max(initial=0.0))
+    if largest == 0.0:
+        return 1.0
+    together = float(np.maximum(every, 0.0).sum(axis=1).max())  # one spike of each excitatory synapse
+    peak = together * peak_per_jump(float(cell.tau_mem_us[0]), float(cell.tau_syn_us[0]))
+    room = (RELIABLE_CADC.high - analog.leak) / analog.distance * analog.weight_scale  # LSB of weight
+    return min(LARGEST_WEIGHT / largest, room / peak if peak > 0 else np.inf)
 
 
 def _lsb(graph: HardwareGraph, population: Population, cell: Cell) -> float | None:

@@ -39,6 +39,10 @@ the threshold. On the chip the current goes on after a spike: the longer it last
 Of five networks of digits and MNIST half a step cost up to 4 points of accuracy with short tau_syn and a tenth of a
 step up to 6 with long ones; a tenth of tau_syn, at most half a step, none more than 2 on chips without mismatch."""
 
+READOUT_SHARE = 0.25
+"""tau_syn over tau_mem of a read-out whose delta synapses are approximated: short, but not so short that a spike is
+lost in the resolution of the converter."""
+
 _EQUAL = 1e-9  # time constants that differ by less, relatively, are the same
 
 
@@ -50,7 +54,8 @@ class MappingOptions:
         speedup: how much faster than the model's time the chip's runs; 1000 is what the chip was built for, but
             networks in continuous time only know ratios of times.
         delta_tau_syn_us: hardware microseconds, synaptic time constant that stands for delta synapses; None takes
-            the shortest with which the largest weight of a layer fits into the rows there are.
+            the shortest with which the largest weight of a layer fits into the rows there are, and for read-outs,
+            whose weights have no scale, ``READOUT_SHARE`` of tau_mem.
         refractory_us: hardware microseconds, of neurons that may spike repeatedly; None is ``REFRACTORY_TAUS``
             tau_syn, at most half a step. (Neurons that spike once per sample are refractory for the length of a
             sample.)
@@ -200,11 +205,7 @@ def _delta(graph: HardwareGraph, population: Population, options: MappingOptions
     spiking = neuron.reset.kind is not ResetKind.NONE
     tau_syn = options.delta_tau_syn_us
     if tau_syn is None:
-        incoming = [p.connection.weight.real for p in graph.into(population.name)]
-        largest = max((float(np.abs(w).max(initial=0.0)) for w in incoming), default=0.0)
-        threshold = float(np.mean(neuron.threshold.real)) if spiking else largest
-        repeats = _repeats(graph, sum(w.shape[-1] for w in incoming))
-        tau_syn = shortest_delta_tau_us(float(tau_mem.max()), largest, threshold or 1.0, repeats, options.analog)
+        tau_syn = _delta_tau_us(graph, population, float(tau_mem.max()), options.analog)
     with np.errstate(invalid="ignore"):
         jump = tau_mem / tau_syn
     return Cell(
@@ -216,6 +217,18 @@ def _delta(graph: HardwareGraph, population: Population, options: MappingOptions
         refractory_us=_refractory_us(graph, neuron.reset, tau_syn, options),
         spiking=spiking,
     )
+
+
+def _delta_tau_us(graph: HardwareGraph, population: Population, tau_mem_us: float, analog: AnalogParameters) -> float:
+    """What stands for delta synapses where nobody says so, hardware microseconds."""
+    neuron = population.neuron
+    assert isinstance(neuron, Lif)
+    if neuron.reset.kind is ResetKind.NONE:
+        return max(RANGES["tau_syn_us"].low, READOUT_SHARE * tau_mem_us)
+    incoming = [p.connection.weight.real for p in graph.into(population.name)]
+    largest = max((float(np.abs(w).max(initial=0.0)) for w in incoming), default=0.0)
+    repeats = _repeats(graph, sum(w.shape[-1] for w in incoming))
+    return shortest_delta_tau_us(tau_mem_us, largest, float(np.mean(neuron.threshold.real)), repeats, analog)
 
 
 def _repeats(graph: HardwareGraph, sources: int) -> int:

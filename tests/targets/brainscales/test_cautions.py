@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from lightning_neuro.targets.brainscales.analog import PUBLISHED
-from lightning_neuro.targets.brainscales.cautions import peak_per_jump, warnings_of
+from lightning_neuro.targets.brainscales.analog import PUBLISHED, peak_per_jump
+from lightning_neuro.targets.brainscales.cautions import readout_cautions, warnings_of
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork, ChipProjection, SpikeEvents
 from lightning_neuro.targets.brainscales.partition import partition
-from tests.targets.brainscales.chip_networks import chip_chain, chip_layer
+from lightning_neuro.targets.brainscales.recording import Membranes
+from tests.targets.brainscales.chip_networks import chip_chain
 
 
 def cautions(network: ChipNetwork, analog=PUBLISHED, inputs: SpikeEvents | None = None) -> str:
@@ -52,11 +53,18 @@ def test_how_many_inputs_a_spike_takes_is_said() -> None:
 
 
 def test_potentials_peak_where_two_exponentials_do() -> None:
-    layer = chip_layer("layer", 1, tau_mem_us=12.0)
     t = np.linspace(0, 60, 60_001)
     potential = 6 / (12 - 6) * (np.exp(-t / 12) - np.exp(-t / 6))
-    assert np.isclose(peak_per_jump(layer), potential.max(), rtol=1e-6)
-    assert np.isclose(peak_per_jump(chip_layer("layer", 1)), np.exp(-1))
+    assert np.isclose(peak_per_jump(12.0, 6.0), potential.max(), rtol=1e-6)
+    assert np.isclose(peak_per_jump(6.0, 6.0), np.exp(-1))
+
+
+def test_membranes_beyond_the_converter_are_said() -> None:
+    network = chip_chain([6, 5, 4])  # 70 LSB per unit above a leak of 80
+    seen = {"layer2": Membranes(largest=np.array([[1.0, 2.0]]), last=np.array([[-9.0, 1.0]]))}
+    assert "layer2: membranes reach 220 CADC LSB" in "".join(readout_cautions(network, PUBLISHED, seen))
+    seen = {"layer2": Membranes(largest=np.array([[1.0, 1.8]]), last=np.array([[-9.0, 1.0]]))}
+    assert readout_cautions(network, PUBLISHED, seen) == ()
 
 
 def test_synapses_that_may_saturate_are_said() -> None:

@@ -11,7 +11,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.event import spike_times
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, ReadoutKind, ResetKind, Values
-from lightning_neuro.targets.brainscales.analog import PUBLISHED, calibration_targets
+from lightning_neuro.targets.brainscales.analog import PUBLISHED, cadc_per_unit, calibration_targets
 from lightning_neuro.targets.brainscales.chip_network import ChipLayer, ChipNetwork
 from lightning_neuro.targets.brainscales.mapping import chip_network, with_scale
 from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions
@@ -149,12 +149,34 @@ def test_thresholds_that_differ_are_part_of_the_weights() -> None:
     assert any("thresholds that differ" in note for note in found.notes)
 
 
-def test_a_read_out_takes_all_63_steps() -> None:
-    graph = chain([4, 3, 2], alpha=0.8, readout=ReadoutKind.MEMBRANE_MAX)
-    last = real_population("layer2", 2, beta=0.9, alpha=0.8, kind=ResetKind.NONE, delay=0)
-    found = chip_network(dataclasses.replace(graph, populations=(graph.populations[0], last)), OPTIONS)
-    assert not found.layer("layer2").spiking and found.layer("layer1").spiking
-    assert np.abs(found.into("layer2")[0].weights).max() == 63
+def read_out(lines: int) -> HardwareGraph:
+    """One read-out neuron and two more, of equal excitatory weights."""
+    graph = chain([lines, 3], alpha=0.8, readout=ReadoutKind.MEMBRANE_MAX)
+    last = real_population("layer1", 3, beta=0.9, alpha=0.8, kind=ResetKind.NONE, delay=0)
+    weight = Dense(weight=Values(real=np.full((3, lines), 0.3)))
+    projection = dataclasses.replace(graph.projections[0], connection=weight)
+    return dataclasses.replace(graph, populations=(last,), projections=(projection,))
+
+
+def test_a_read_out_of_few_synapses_takes_all_63_steps() -> None:
+    found = chip_network(read_out(2), OPTIONS)
+    assert not found.layer("layer1").spiking and found.projections[0].weights.max() == 63
+
+
+def test_the_membrane_of_a_read_out_stays_inside_the_converter() -> None:
+    found = chip_network(read_out(100), OPTIONS)
+    layer, t = found.layers[0], np.linspace(0, 60, 6001)
+    jump = found.projections[0].weights[0].sum() / layer.weight_scale
+    highest = 80 + cadc_per_unit(layer, PUBLISHED) * potential(layer, jump, t).max()
+    assert found.projections[0].weights.max() < 10
+    assert highest == pytest.approx(210, abs=130 * 0.5 / found.projections[0].weights.max())
+
+
+def test_delta_synapses_of_a_read_out_need_no_strength() -> None:
+    graph = chain([4, 3], beta=0.875, readout=ReadoutKind.MEMBRANE_LAST)
+    last = real_population("layer1", 3, beta=0.875, alpha=None, kind=ResetKind.NONE, delay=0)
+    layer = chip_network(dataclasses.replace(graph, populations=(last,)), OPTIONS).layers[0]
+    assert layer.tau_syn_us == pytest.approx(layer.tau_mem_us / 4)
 
 
 def test_times_are_a_thousand_times_shorter_unless_told_otherwise() -> None:
