@@ -33,6 +33,8 @@ from lightning_neuro.targets.brainscales.mapping_notes import LayerChange, mappi
 DISTANCE = Range(low=50, high=130, unit="CADC LSB")
 """From leak to threshold, for weights that keep their integers: smaller ones drown in the spread between neurons
 (thresholds are calibrated to a few LSB), larger ones leave the reliable range of the converter."""
+NEAR = Range(low=0.8, high=1.2, unit="")
+"""Scale of a read-out's own integers over the one it would get: inside they are kept."""
 GAP_TAUS = 15.0
 """Time constants between samples: what is left of a potential is less than 1e-5 of it."""
 _GRID = 1e-6  # LSB; how far from an integer a kept weight may be
@@ -83,10 +85,11 @@ def _layer(
         assert isinstance(projection.connection, Dense), "a connection that is not dense passed the constraints"
         jump = projection.connection.weight.real * (cell.jump * fold)[:, None]
         jumps[projection.pre] = jumps.get(projection.pre, 0.0) + jump
+    lsb = _lsb(graph, population, cell)
     if cell.spiking:
-        scale, kept = weight_scale(list(jumps.values()), threshold, _lsb(graph, population, cell), analog)
+        scale, kept = weight_scale(list(jumps.values()), threshold, lsb, analog)
     else:
-        scale, kept = readout_scale(list(jumps.values()), cell, analog), False
+        scale, kept = readout_scale(list(jumps.values()), cell, lsb, analog)
     raw = {pre: round_half_even(jump * scale) for pre, jump in jumps.items()}
     layer = ChipLayer(
         name=population.name,
@@ -134,22 +137,28 @@ def weight_scale(
     return analog.weight_scale / threshold, False
 
 
-def readout_scale(jumps: list[NDArray[np.float64]], cell: Cell, analog: AnalogParameters) -> float:
-    """LSB per model unit of a read-out: limited by 63 LSB, and by the converter's range above the leak.
+def readout_scale(
+    jumps: list[NDArray[np.float64]], cell: Cell, lsb: float | None, analog: AnalogParameters
+) -> tuple[float, bool]:
+    """LSB per model unit of a read-out, limited by 63 LSB and the converter's range; whether integers are kept.
 
     Args:
         jumps: what each synapse adds to the current, model units, [post, pre].
         cell: its neurons.
+        lsb: grid that the jumps lie on already, model units; None where there is none.
         analog: operating point.
     """
     every = np.concatenate(jumps, axis=1)
     largest = float(np.abs(every).max(initial=0.0))
     if largest == 0.0:
-        return 1.0
+        return 1.0, False
     together = float(np.maximum(every, 0.0).sum(axis=1).max())  # one spike of each excitatory synapse
     peak = together * peak_per_jump(float(cell.tau_mem_us[0]), float(cell.tau_syn_us[0]))
     room = (RELIABLE_CADC.high - analog.leak) / analog.distance * analog.weight_scale  # LSB of weight
-    return min(LARGEST_WEIGHT / largest, room / peak if peak > 0 else np.inf)
+    scale = min(LARGEST_WEIGHT / largest, room / peak if peak > 0 else np.inf)
+    if lsb is not None and NEAR.holds(1.0 / lsb / scale):
+        return 1.0 / lsb, True
+    return scale, False
 
 
 def _lsb(graph: HardwareGraph, population: Population, cell: Cell) -> float | None:

@@ -16,6 +16,7 @@ from lightning_neuro.targets.brainscales.chip_network import ChipLayer, ChipNetw
 from lightning_neuro.targets.brainscales.mapping import chip_network, with_scale
 from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions
 from lightning_neuro.targets.brainscales.mapping_inputs import input_events
+from lightning_neuro.targets.brainscales.rounding import with_chip_weights
 from tests.graph.first_spike_networks import network, times
 from tests.graph.networks import chain, real_population
 
@@ -170,6 +171,20 @@ def test_the_membrane_of_a_read_out_stays_inside_the_converter() -> None:
     highest = 80 + cadc_per_unit(layer, PUBLISHED) * potential(layer, jump, t).max()
     assert found.projections[0].weights.max() < 10
     assert highest == pytest.approx(210, abs=130 * 0.5 / found.projections[0].weights.max())
+
+
+@pytest.mark.parametrize("alpha", [None, 0.8])
+def test_weights_that_were_rounded_for_the_chip_are_mapped_to_themselves(alpha: float | None) -> None:
+    graph = chain([20, 12, 4], alpha=alpha, readout=ReadoutKind.MEMBRANE_MAX)
+    last = real_population("layer2", 4, beta=0.875, alpha=alpha, kind=ResetKind.NONE, delay=0)
+    graph = dataclasses.replace(graph, populations=(graph.populations[0], last))
+    found = chip_network(graph, OPTIONS)
+    again = chip_network(with_chip_weights(graph, found, OPTIONS), OPTIONS)
+    for first, second in zip(found.projections, again.projections, strict=True):
+        np.testing.assert_array_equal(second.weights, first.weights)
+    for one, other in zip(found.layers, again.layers, strict=True):
+        assert other.weight_scale == pytest.approx(one.weight_scale, rel=1e-9)
+        assert other.tau_syn_us == pytest.approx(one.tau_syn_us, rel=1e-9)
 
 
 def test_delta_synapses_of_a_read_out_need_no_strength() -> None:
