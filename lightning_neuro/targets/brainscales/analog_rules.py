@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from lightning_neuro.errors import Violation
+from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.targets.brainscales.analog import (
     RANGES,
     REFRACTORY_CLOCKS,
@@ -14,7 +15,7 @@ from lightning_neuro.targets.brainscales.analog import (
     calibration_targets,
 )
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork
-from lightning_neuro.targets.brainscales.chip_resources import CYCLE_US, RUNTIME_CYCLES
+from lightning_neuro.targets.brainscales.chip_resources import CADC_PERIOD_US, CYCLE_US, RUNTIME_CYCLES
 
 REST_TAUS = 7.0
 """Fewest time constants between samples: the least that published fast evaluations take."""
@@ -136,6 +137,20 @@ def runtime(network: ChipNetwork, analog: AnalogParameters) -> Found:
         yield _violation("network", "runtime", f"{needed * 1e-6:.4g} s", f"{available * 1e-6:.4g} s", remedy)
 
 
+def converter(network: ChipNetwork, analog: AnalogParameters) -> Found:
+    """A membrane that is read out is sampled at least once before the sample ends."""
+    read = network.readout in (ReadoutKind.MEMBRANE_MAX, ReadoutKind.MEMBRANE_LAST)
+    if read and network.sample_us < CADC_PERIOD_US:
+        remedy = f"target.speedup={_rounded(network.speedup * network.sample_us / CADC_PERIOD_US, False)}"
+        yield _violation(
+            network.output,
+            "membrane samples",
+            f"one within {network.sample_us:.3g} us",
+            f"one every {CADC_PERIOD_US:g} us",
+            remedy,
+        )
+
+
 ANALOG_RULES: tuple[Callable[[ChipNetwork, AnalogParameters], Found], ...] = (
     leak_potential,
     threshold_voltages,
@@ -150,6 +165,7 @@ ANALOG_RULES: tuple[Callable[[ChipNetwork, AnalogParameters], Found], ...] = (
     holdoff,
     gap,
     runtime,
+    converter,
 )
 
 

@@ -27,6 +27,8 @@ BACKGROUND_SOURCES = 8
 CYCLE_US = 0.008  # of the FPGA's 125 MHz: grid of spike times
 RUNTIME_CYCLES = 1 << 31
 """Longest program: the playback timer counts FPGA cycles in 32 bits; half of that leaves room. (Assumption.)"""
+CADC_PERIOD_US = 2.0
+"""Between two samples of the column converters (hxtorch: 1.7 to 2 with results in the processor's own memory)."""
 SAFE_EVENT_US = 0.032
 """One input spike per this time on average is safe. (Assumption: no bandwidth was found published.)"""
 

@@ -351,6 +351,11 @@ ANALOG: dict[str, tuple[ChipNetwork, AnalogParameters, tuple[str, ...]]] = {
         PUBLISHED,
         ("network", "silence between samples", "42 us (refractory time, 7 time constants)", "29 us", "target.gap_us"),
     ),
+    "samples shorter than the converter": (
+        dataclasses.replace(CHIP, sample_us=1.6, readout=ReadoutKind.MEMBRANE_LAST),
+        PUBLISHED,
+        ("layer2", "membrane samples", "one within 1.6 us", "one every 2 us", "target.speedup=800"),
+    ),
     "samples longer than a run": (
         dataclasses.replace(CHIP, sample_us=2e7),
         PUBLISHED,
