@@ -12,7 +12,7 @@ from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Time
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.neurons.chip_profiles import SPEEDUP, chip_profile
 from lightning_neuro.targets.base import Job, Progress, Verification
-from lightning_neuro.targets.brainscales.analog import AnalogParameters
+from lightning_neuro.targets.brainscales.analog import RANGES, AnalogParameters
 from lightning_neuro.targets.brainscales.artefact import described, write_artefact
 from lightning_neuro.targets.brainscales.constraints import Limits, check_graph
 from lightning_neuro.targets.brainscales.estimates import ENERGY_SOURCE, cautions, resource_numbers
@@ -165,15 +165,8 @@ class BrainscalesTarget:
 
     def verify(self, job: Job, folder: Path, progress: Progress) -> Verification:
         """Run the artefact's own files in every way that needs no chip."""
-        prepared = self._prepared(job)
-        subject = Subject(
-            prepared=prepared,
-            artefact=folder,
-            prediction=self._prediction(),
-            steps_points=self.steps_points,
-            timeout_s=self.timeout_s,
-            progress=progress,
-        )
+        subject = self.subject(job, folder, progress)
+        prepared = subject.prepared
         proofs: list[Proof] = []
         seconds: dict[str, float] = {}
         for done, (name, words, prove) in enumerate(PROOFS):
@@ -203,6 +196,17 @@ class BrainscalesTarget:
         source = chip_profile(self.profile, "target.profile").source
         return (*prepared.network.notes, *beware, *ASSUMPTIONS, f"virtual chips of profile {self.profile}: {source}")
 
+    def subject(self, job: Job, folder: Path, progress: Progress) -> Subject:
+        """What the proofs are about."""
+        return Subject(
+            prepared=self._prepared(job),
+            artefact=folder,
+            prediction=self._prediction(),
+            steps_points=self.steps_points,
+            timeout_s=self.timeout_s,
+            progress=progress,
+        )
+
     def _prepared(self, job: Job) -> Prepared:
         return prepare(job, self.options(job.graph))
 
@@ -218,8 +222,13 @@ class BrainscalesTarget:
 
 
 def default_speedup(graph: HardwareGraph) -> float:
-    """1000, or in continuous time what makes the shortest synaptic time constant ``TAU_SYN_US``."""
+    """1000, or in continuous time what makes the shortest synaptic time constant ``TAU_SYN_US``.
+
+    Neurons that spike once are silent for the rest of a sample, so that it must not be longer than the longest
+    refractory time; where it would be, the chip runs faster.
+    """
     neurons = [p.neuron for p in graph.populations if isinstance(p.neuron, FirstSpike)]
     if graph.time is not TimeBase.CONTINUOUS or not neurons:
         return SPEEDUP
-    return min(float(neuron.tau_syn_s.min()) for neuron in neurons) * 1e6 / TAU_SYN_US
+    shortest = min(float(neuron.tau_syn_s.min()) for neuron in neurons)
+    return 1e6 * max(shortest / TAU_SYN_US, (graph.horizon_s or 0.0) / RANGES["refractory_us"].high)

@@ -73,7 +73,7 @@ PYNN_RULES: dict[str, tuple[Callable[[Any], object], str]] = {
     "negative excitatory weight": (
         lambda p: connect(p, sources(p, [[]]), neurons(p), [(0, 0, -5.0, 0.0)]), "Weights must be positive"),
     "positive inhibitory weight": (
-        lambda p: connect(p, sources(p, [[]]), neurons(p), [(0, 0, 5.0, 0.0)], "inhibitory"), "negative for inhibitory"),
+        lambda p: connect(p, sources(p, [[]]), neurons(p), [(0, 0, 5.0, 0.0)], "inhibitory"), "negative for inh"),
     "receptor type": (
         lambda p: connect(p, sources(p, [[]]), neurons(p), [(0, 0, 5.0, 0.0)], "gaba"), "no receptor type"),
     "neuron that is not there": (
