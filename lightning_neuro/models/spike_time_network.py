@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +54,18 @@ class NetworkOptions:
     chip: ChipNoise | None
 
 
+class Loop(Protocol):
+    """Somebody else who computes the spikes of a network, see ``in_the_loop``."""
+
+    def spikes(self, network: SpikeTimeNetwork, times: Tensor) -> list[Tensor]:
+        """Return the first spikes of every layer, [batch, n_out], given those of the data [batch, n_in]."""
+        ...
+
+
 class SpikeTimeNetwork(nn.Module):
     """Layers in a chain, each with its own bias spikes; times are in units of tau_syn.
+
+    ``loop``: who computes the spikes; None = the layers.
 
     Args:
         sizes: input first, classes last.
@@ -66,6 +77,7 @@ class SpikeTimeNetwork(nn.Module):
 
     def __init__(self, sizes: Sequence[int], options: NetworkOptions) -> None:
         super().__init__()
+        self.loop: Loop | None = None
         count = len(sizes) - 1
         self.bias_times = _bias_times(options.bias_times, count)
         self.input_repetition = _repetition(options.input_repetition)
@@ -91,9 +103,11 @@ class SpikeTimeNetwork(nn.Module):
 
     def forward(self, times: Tensor) -> list[Tensor]:
         """Return the spike times [batch, n_out] of every layer, given those of the inputs [batch, n_in]."""
+        observed = None if self.loop is None else self.loop.spikes(self, times)
         outputs = []
         for index, layer in enumerate(self.layers):
-            times = layer(self.layer_input(index, times))
+            arriving = self.layer_input(index, times)
+            times = layer(arriving) if observed is None else layer.observed(arriving, observed[index])  # type: ignore[operator]
             outputs.append(times)
         return outputs
 

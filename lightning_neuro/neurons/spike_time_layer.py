@@ -12,6 +12,7 @@ from lightning_neuro.neurons.chip_noise import ChipNoise
 from lightning_neuro.neurons.delays import Delays
 from lightning_neuro.neurons.first_spike import spike_times
 from lightning_neuro.neurons.lif import straight_through
+from lightning_neuro.neurons.observed_spikes import observed_spikes
 from lightning_neuro.neurons.spike_noise import LOWEST_THRESHOLD, SpikeNoise
 
 
@@ -118,6 +119,24 @@ class SpikeTimeLayer(nn.Module):
             max_dw_norm=self.max_dw_norm,
             stretch=stretch,
         )
+
+    def observed(self, times: Tensor, spikes: Tensor) -> Tensor:
+        """Return spikes that a chip observed, with the gradients of these neurons at their times.
+
+        Args:
+            times: [batch, n_in] spikes that the neurons got, inf = silent.
+            spikes: [batch, n_out] first spikes.
+        """
+        unit = float(self.tau_syn)
+        found = observed_spikes(
+            spikes.to(self.weights.dtype) / unit,
+            times.to(self.weights.dtype) / unit,
+            self.effective_weights(),
+            conductance=unit / float(self.tau_mem),
+            threshold=self.thresholds(),
+            max_dw_norm=self.max_dw_norm,
+        )
+        return found * unit
 
     @torch.no_grad()
     def rectify(self) -> None:
