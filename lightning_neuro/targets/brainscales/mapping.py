@@ -4,9 +4,9 @@ Weights: a population is unchanged when its weights and its threshold are scaled
 size: ``analog.weight_scale`` LSB (78) let the current jump by the distance from leak to threshold. So the scale comes
 from the hardware and never from ``max |w|``. Two cases:
 
-* the network's integers (``Quantize``, or weights trained on a grid) fit into 63 LSB, and the threshold that makes
-  them right lies at a distance from the leak between ``DISTANCE.low`` and ``DISTANCE.high`` CADC LSB: they are kept to
-  the last bit, and the layer's threshold voltage is moved instead;
+* the weights lie on a grid of up to 63 steps (trained on it, or rounded by ``Quantize``), and the threshold that makes
+  it the chip's lies at a distance from the leak between ``DISTANCE.low`` and ``DISTANCE.high`` CADC LSB: they are kept
+  to the last bit, and the layer's threshold voltage is moved instead;
 * otherwise the real weights are rounded, half to even, to ``threshold / weight_scale``. Weights beyond 63 LSB stay: a
   source is repeated on more rows.
 
@@ -18,6 +18,7 @@ range. Thresholds that differ within a layer are folded into the weights, which 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ NEAR = Range(low=0.8, high=1.2, unit="")
 """Scale of a read-out's own integers over the one it would get: inside they are kept."""
 GAP_TAUS = 15.0
 """Time constants between samples: what is left of a potential is less than 1e-5 of it."""
-_GRID = 1e-6  # LSB; how far from an integer a kept weight may be
+_GRID = 1e-5  # LSB; how far from an integer a kept weight may be: checkpoints hold single precision
 
 
 def chip_network(graph: HardwareGraph, options: MappingOptions) -> ChipNetwork:
@@ -85,11 +86,10 @@ def _layer(
         assert isinstance(projection.connection, Dense), "a connection that is not dense passed the constraints"
         jump = projection.connection.weight.real * (cell.jump * fold)[:, None]
         jumps[projection.pre] = jumps.get(projection.pre, 0.0) + jump
-    lsb = _lsb(graph, population, cell)
     if cell.spiking:
-        scale, kept = weight_scale(list(jumps.values()), threshold, lsb, analog)
+        scale, kept = weight_scale(list(jumps.values()), threshold, analog)
     else:
-        scale, kept = readout_scale(list(jumps.values()), cell, lsb, analog)
+        scale, kept = readout_scale(list(jumps.values()), cell, analog)
     raw = {pre: round_half_even(jump * scale) for pre, jump in jumps.items()}
     layer = ChipLayer(
         name=population.name,
@@ -118,34 +118,28 @@ def _layer(
     return layer, incoming, change
 
 
-def weight_scale(
-    jumps: list[NDArray[np.float64]], threshold: float, lsb: float | None, analog: AnalogParameters
-) -> tuple[float, bool]:
-    """LSB per model unit of a layer that spikes, and whether the network's integers are kept.
+def weight_scale(jumps: list[NDArray[np.float64]], threshold: float, analog: AnalogParameters) -> tuple[float, bool]:
+    """LSB per model unit of a layer that spikes, and whether its weights are whole LSB already.
 
     Args:
-        jumps: what each synapse adds to the current, model units.
+        jumps: what each synapse adds to the current, model units, [post, pre].
         threshold: of the layer, model units.
-        lsb: grid that the jumps lie on already, model units; None where there is none.
         analog: operating point.
     """
-    largest = max((float(np.abs(jump).max(initial=0.0)) for jump in jumps), default=0.0)
-    if lsb is not None and largest <= (LARGEST_WEIGHT + _GRID) * lsb:
-        distance = threshold / lsb / analog.weight_scale * analog.distance
-        if DISTANCE.holds(distance):
-            return 1.0 / lsb, True
-    return analog.weight_scale / threshold, False
+    wanted = analog.weight_scale / threshold
+    per_scale = threshold / analog.weight_scale * analog.distance  # CADC LSB from leak to threshold, per scale
+    fitting = [scale for scale in grids(jumps) if DISTANCE.holds(scale * per_scale)]
+    if fitting:
+        return min(fitting, key=lambda scale: abs(math.log(scale / wanted))), True
+    return wanted, False
 
 
-def readout_scale(
-    jumps: list[NDArray[np.float64]], cell: Cell, lsb: float | None, analog: AnalogParameters
-) -> tuple[float, bool]:
-    """LSB per model unit of a read-out, limited by 63 LSB and the converter's range; whether integers are kept.
+def readout_scale(jumps: list[NDArray[np.float64]], cell: Cell, analog: AnalogParameters) -> tuple[float, bool]:
+    """LSB per model unit of a read-out, limited by 63 LSB and the converter's range; whether weights are kept.
 
     Args:
         jumps: what each synapse adds to the current, model units, [post, pre].
         cell: its neurons.
-        lsb: grid that the jumps lie on already, model units; None where there is none.
         analog: operating point.
     """
     every = np.concatenate(jumps, axis=1)
@@ -155,21 +149,29 @@ def readout_scale(
     together = float(np.maximum(every, 0.0).sum(axis=1).max())  # one spike of each excitatory synapse
     peak = together * peak_per_jump(float(cell.tau_mem_us[0]), float(cell.tau_syn_us[0]))
     room = (RELIABLE_CADC.high - analog.leak) / analog.distance * analog.weight_scale  # LSB of weight
-    scale = min(LARGEST_WEIGHT / largest, room / peak if peak > 0 else np.inf)
-    if lsb is not None and NEAR.holds(1.0 / lsb / scale):
-        return 1.0 / lsb, True
-    return scale, False
+    wanted = min(LARGEST_WEIGHT / largest, room / peak if peak > 0 else np.inf)
+    fitting = [scale for scale in grids(jumps) if NEAR.holds(scale / wanted)]
+    if fitting:
+        return min(fitting, key=lambda scale: abs(math.log(scale / wanted))), True
+    return wanted, False
 
 
-def _lsb(graph: HardwareGraph, population: Population, cell: Cell) -> float | None:
-    """Grid of the jumps: of the weights, where every neuron multiplies them by the same factor."""
-    formats = [p.connection.weight.format for p in graph.into(population.name)]
-    lsbs = {f.lsb for f in formats if f is not None}
-    factors = cell.jump * (1.0 if not cell.spiking else float(np.mean(cell.threshold)) / cell.threshold)
-    same = float(np.ptp(factors)) <= 1e-12 * float(np.max(np.abs(factors)))
-    if len(lsbs) != 1 or None in formats or not same:
-        return None
-    return lsbs.pop() * float(factors[0])
+def grids(jumps: list[NDArray[np.float64]]) -> list[float]:
+    """Scales, LSB per model unit, that make all jumps whole numbers of up to 63 LSB; mostly there is none.
+
+    >>> grids([np.array([[0.5, -1.0, 0.25]])])[:3]
+    [4.0, 8.0, 12.0]
+    """
+    values = np.concatenate([jump.ravel() for jump in jumps] or [np.zeros(0)])
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0:
+        return []
+    scales = [n / largest for n in range(1, LARGEST_WEIGHT + 1)]
+    return [scale for scale in scales if _whole(values[:64] * scale) and _whole(values * scale)]  # a few tell most
+
+
+def _whole(values: NDArray[np.float64]) -> bool:
+    return bool(np.abs(values - np.rint(values)).max(initial=0.0) < _GRID)
 
 
 def with_scale(network: ChipNetwork, factor: float) -> ChipNetwork:

@@ -15,7 +15,7 @@ class LayerChange:
 
     Args:
         name: of the layer.
-        kept: the network's own integers are the LSB.
+        kept: the weights were whole LSB already.
         folded: thresholds differed and went into the weights.
         lsb_per_threshold: None for a read-out.
         largest_lsb: largest weight.
@@ -75,7 +75,7 @@ def _weights(change: LayerChange) -> str:
     if scale is None:
         return f"{change.name}: a read-out without threshold; its largest weight is {change.largest_lsb} LSB"
     if change.kept:
-        return f"{change.name}: the network's integers are the weights; its threshold is {scale:.4g} LSB of weight"
+        return f"{change.name}: weights are whole LSB of the chip already; the threshold is {scale:.4g} LSB of weight"
     words = (
         f"{change.name}: weights were rounded to 1/{scale:.4g} of the threshold (root mean square error "
         f"{change.rounding_lsb:.2g} LSB)"

@@ -115,7 +115,7 @@ def test_integers_of_the_network_are_kept_where_the_threshold_can_move() -> None
     found = chip_network(uniform, OPTIONS)
     np.testing.assert_array_equal(found.projections[0].weights, uniform.projections[0].connection.weight.integers())
     assert calibration_targets(found, PUBLISHED)[0].threshold == pytest.approx(80 + 70 * 64 / 78)
-    assert any("integers are the weights" in note for note in found.notes)
+    assert any("whole LSB of the chip already" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(("lsb", "largest"), [(1 / 20, 63), (1 / 64, 100)])

@@ -93,6 +93,12 @@ def test_mnist_of_28_by_28_takes_eight_circuits_per_neuron_in_parts_of_64() -> N
     assert runs[0].placement.blocks[0].circuits_per_neuron == 8
 
 
+def test_layers_share_rows_only_where_nothing_else_helps() -> None:
+    placement = only(chip_chain([60, 100, 90, 5]))  # 150 rows of 128 for the first and last layer in one hemisphere
+    assert not placement.shares_rows
+    assert placement.block("layer3").circuits_per_neuron == 2
+
+
 def test_the_same_network_is_placed_the_same_way() -> None:
     assert only(chip_chain([64, 128, 10])) == only(chip_chain([64, 128, 10]))
 
