@@ -160,7 +160,7 @@ def circuits_of(prepared: Prepared) -> dict[str, list[int]]:
 def write_placement(prepared: Prepared, path: Path) -> None:
     """Write ``placement.csv``: neurons and sources of every run."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS)
+        writer = csv.DictWriter(file, list[str](CSV_COLUMNS))
         writer.writeheader()
         for number, run in enumerate(prepared.runs):
             writer.writerows(csv_rows(number, run.placement))

@@ -76,7 +76,7 @@ def _rules(name: str, found: Sequence[Violation], words: str, seconds: float) ->
 def prove_dry_run(subject: Subject) -> Proof:
     """All scripts compile and build everything but the chip in an isolated interpreter, with numpy alone."""
     start = time.perf_counter()
-    expected = "all scripts compile and dry-run"
+    expected, name = "all scripts compile and dry-run", ""
     try:
         for name in (PYNN, HXTORCH, CALIBRATE):
             compile((subject.artefact / name).read_text(), name, "exec")

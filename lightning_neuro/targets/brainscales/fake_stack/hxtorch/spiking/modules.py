@@ -30,7 +30,8 @@ class LIFObservables:
     """Handle of a population: spikes [step, sample, neuron], and the membrane of a read-out."""
 
     def __init__(self, spikes: Tensor | None = None) -> None:
-        self.spikes, self.membrane_cadc = spikes, None
+        self.spikes: Tensor | None = spikes
+        self.membrane_cadc: Tensor | None = None
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ class SpikeSourceArray:
 
     def __init__(self, spike_times: Sequence[Any] = ()) -> None:
         self.spike_times = spike_times
+        self.parameters: dict[str, float] = {}
 
 
 class CalibHXNeuronCuba:
@@ -66,7 +67,9 @@ class Population:
             raise Refused(f"a population of {size!r} cells")
         if not isinstance(cell, SpikeSourceArray | CalibHXNeuronCuba | HXNeuron):
             raise Refused(f"{cell!r} is no cell of BrainScaleS-2")
-        self.size, self.cell, self.recorded, self.segments = int(size), cell, False, []  # type: ignore[var-annotated]
+        self.size, self.cell, self.recorded = int(size), cell, False
+        self.times: Sequence[Any] = cell.spike_times if isinstance(cell, SpikeSourceArray) else ()
+        self.segments: list[Any] = []
         self.label = state.now.add(self, label)
 
     @property
@@ -91,7 +94,7 @@ class Population:
             found = np.asarray(values, float)
             if found.ndim != 1 or (found < 0).any() or (np.diff(found) < 0).any():
                 raise Refused(f"{self.label}, line {line}: spike times must be sorted and not negative")
-        self.cell.spike_times = times
+        self.times = times
 
     def get_data(self, variables: Any) -> SimpleNamespace:
         """What was recorded, a segment per run."""

@@ -114,8 +114,7 @@ class Experiment:
                 population.segments.append(trains)
 
     def _times(self, population: Population) -> list[Any]:
-        times = population.cell.spike_times
-        return list(times) if len(times) else [[]] * population.size
+        return list(population.times) if len(population.times) else [[]] * population.size
 
     def _neurons(self, population: Population) -> Neurons:
         p = self._parameters(population)
