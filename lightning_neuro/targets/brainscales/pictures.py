@@ -15,8 +15,6 @@ from lightning_neuro.targets.brainscales.prepared import Prepared
 from lightning_neuro.targets.brainscales.recording import Recording
 from lightning_neuro.targets.brainscales.virtual_chip import VirtualChip
 
-_WIDE = 11.6  # inches, over both columns of the page
-
 
 def lsb_histograms(prepared: Prepared) -> Plot:
     """How often each weight is used, in LSB of the chip."""
@@ -61,7 +59,7 @@ def sample_on_chips(
     found = emulate(network, _one(inputs, sample), [chip], run=0)[0]
     names = [network.input, *expected.spikes]
     ideal = {network.input: inputs, **expected.spikes}
-    figure = make_figure(_WIDE, 1.0 + 1.5 * len(names))
+    figure = make_figure(5.8, 1.0 + 1.5 * len(names))
     panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
     for row, (axes, name) in enumerate(zip(panels, names, strict=True)):
         events = ideal[name]
