@@ -142,10 +142,10 @@ def readout_scale(jumps: list[NDArray[np.float64]], cell: Cell, analog: AnalogPa
         cell: its neurons.
         analog: operating point.
     """
-    every = np.concatenate(jumps, axis=1)
-    largest = float(np.abs(every).max(initial=0.0))
+    largest = max((float(np.abs(jump).max(initial=0.0)) for jump in jumps), default=0.0)
     if largest == 0.0:
         return 1.0, False
+    every = np.concatenate(jumps, axis=1)
     together = float(np.maximum(every, 0.0).sum(axis=1).max())  # one spike of each excitatory synapse
     peak = together * peak_per_jump(float(cell.tau_mem_us[0]), float(cell.tau_syn_us[0]))
     room = (RELIABLE_CADC.high - analog.leak) / analog.distance * analog.weight_scale  # LSB of weight

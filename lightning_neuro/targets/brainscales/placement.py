@@ -3,7 +3,10 @@
 A neuron of several circuits takes ``columns_per_neuron`` columns side by side, in one hemisphere or in both; its
 circuits are connected and have one membrane. Each of its sources reaches it by one driver: in one hemisphere, on one
 of its columns (the slot). So sources on different slots, or of different layers, can share a driver: they meet no
-common column, and labels tell them apart.
+common column, and labels tell them apart. Which bits of an event select a driver and which are the label, and the masks
+that let a driver take several, are the router's business and not modelled.
+
+A layer lies in one block: one of more than 256 neurons of one circuit takes two circuits each, or several runs.
 """
 
 from __future__ import annotations
