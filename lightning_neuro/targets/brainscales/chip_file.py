@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightning_neuro.errors import DataError, first_line
-from lightning_neuro.neurons.chip_profiles import ChipProfile, Spread
+from lightning_neuro.neurons.chip_profiles import ChipProfile, Spread, chip_profile
 from lightning_neuro.targets.brainscales.virtual_chip import FACTORS, LayerFactors, VirtualChip
 
 KIND = "lightning-neuro virtual BrainScaleS-2 chip"
@@ -61,6 +61,19 @@ def read_profile(path: Path) -> ChipProfile:
     return profile_of_chip(read_chip(path), str(_read(path).get("source", path.name)))
 
 
+def named_profile(value: str, where: str) -> ChipProfile:
+    """Profile by name, or of the file of a fitted chip.
+
+    Args:
+        value: name of a profile, or path of a ``.json`` file.
+        where: key of the configuration that said so, for the message.
+
+    Raises:
+        NeuroError: there is no such profile, or the file is not one.
+    """
+    return read_profile(Path(value)) if value.endswith(".json") else chip_profile(value, where)
+
+
 def profile_of_chip(chip: VirtualChip, source: str) -> ChipProfile:
     """Profile with the spreads of a chip's neurons, of all layers together."""
     spreads = {}
@@ -95,5 +108,5 @@ def _refusal(path: Path, why: str) -> DataError:
         f"{path} is no file of a fitted chip",
         where=str(path),
         why=why,
-        next_command="python -m lightning_neuro.targets.brainscales.fit --help   (makes such files)",
+        next_command="python -m lightning_neuro.targets.brainscales.fit_command --help   (makes such files)",
     )

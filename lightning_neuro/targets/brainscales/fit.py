@@ -137,7 +137,6 @@ class _Problem:
     targets: Mapping[str, Array]
     options: FitOptions
 
-
     def expected(self) -> Array:
         """1 / variance of each unknown; next to none for latencies."""
         where, count = places(self.network)

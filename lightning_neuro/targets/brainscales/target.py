@@ -10,10 +10,11 @@ from lightning_neuro.errors import ConfigError, Violation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, TimeBase
 from lightning_neuro.graph.quantize import QuantizeSpec
-from lightning_neuro.neurons.chip_profiles import SPEEDUP, chip_profile
+from lightning_neuro.neurons.chip_profiles import SPEEDUP
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.brainscales.analog import RANGES, AnalogParameters
 from lightning_neuro.targets.brainscales.artefact import described, write_artefact
+from lightning_neuro.targets.brainscales.chip_file import named_profile
 from lightning_neuro.targets.brainscales.constraints import Limits, check_graph
 from lightning_neuro.targets.brainscales.estimates import ENERGY_SOURCE, cautions, resource_numbers
 from lightning_neuro.targets.brainscales.mapping import chip_network
@@ -53,7 +54,7 @@ class BrainscalesTarget:
         holdoff_us: silence after the refractory time.
         weight_scale: LSB of weight that let the current jump by the distance from leak to threshold.
         runs: most configurations of the chip that a network may be cut into.
-        profile: of the virtual chips.
+        profile: of the virtual chips: its name, or the .json file of a chip that was fitted to a recording.
         chips: how many of them.
         seed: of their draws.
         samples: most test samples for each.
@@ -91,7 +92,7 @@ class BrainscalesTarget:
     discretisation = None  # it takes networks in continuous time as they are
 
     def __post_init__(self) -> None:
-        chip_profile(self.profile, "target.profile")
+        named_profile(self.profile, "target.profile")
         for key in POSITIVE:
             self._check(key, "a positive number", lambda value: value > 0)
         for key in NOT_NEGATIVE:
@@ -193,7 +194,7 @@ class BrainscalesTarget:
 
     def _assumptions(self, prepared: Prepared) -> tuple[str, ...]:
         beware = (f"beware: {words}" for words in cautions(prepared))
-        source = chip_profile(self.profile, "target.profile").source
+        source = named_profile(self.profile, "target.profile").source
         return (*prepared.network.notes, *beware, *ASSUMPTIONS, f"virtual chips of profile {self.profile}: {source}")
 
     def subject(self, job: Job, folder: Path, progress: Progress) -> Subject:
@@ -213,7 +214,7 @@ class BrainscalesTarget:
     def _prediction(self) -> Prediction:
         return Prediction(
             profile_name=self.profile,
-            profile=chip_profile(self.profile, "target.profile"),
+            profile=named_profile(self.profile, "target.profile"),
             chips=self.chips,
             seed=self.seed,
             samples=self.samples,
