@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError, ConstraintError
-from lightning_neuro.graph.hardware_graph import Reset, ResetKind, TimeBase
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Reset, ResetKind, TimeBase
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Verification
 from lightning_neuro.targets.brainscales import BrainscalesTarget
 from lightning_neuro.targets.brainscales.verify import PROOFS
 from tests.targets.brainscales import artefacts
+from tests.targets.spinnaker import cases
 from tests.test_deploy_first_spike import write_checkpoint
 
 FEW = ("target.chips=4", "target.points=60")
@@ -97,6 +99,40 @@ def test_chips_that_lose_too_much_fail_and_name_the_remedy(tmp_path: Path) -> No
     made = artefacts.target("target.chips=6", "target.points=0", "target.profile=measured-w66f3")
     check = proved(made, tmp_path, "virtual_chips", lambda folder: None)
     assert check.outcome is Outcome.FAILED and "model.noise=measured-w66f3" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("graph", "check"),
+    [
+        (artefacts.first_spike_graph([10, 12, 3]), "virtual_chips"),
+        (artefacts.stepped_graph(), "emulator_against_golden"),
+    ],
+)
+def test_without_labels_accuracy_is_not_judged(tmp_path: Path, graph: HardwareGraph, check: str) -> None:
+    made = artefacts.target("target.chips=2", "target.points=0", "target.steps_points=0")
+    job = artefacts.job_of(graph, made)
+    unknown = dataclasses.replace(job.vectors, labels=np.full_like(job.vectors.labels, -1))
+    prove = {name: prove for name, _, prove in PROOFS}[check]
+    found = prove(made.subject(dataclasses.replace(job, vectors=unknown), tmp_path, quiet))
+    assert found.checks[0].outcome is Outcome.SKIPPED and "deploy the checkpoint" in found.checks[0].detail
+    assert found.share is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "outcome"),
+    [
+        (["target.steps_points=60"], Outcome.PASSED),
+        (["target.refractory_us=20", "target.steps_points=0"], Outcome.FAILED),
+    ],
+)
+def test_what_continuous_time_costs_is_judged_with_labels(
+    tmp_path: Path, overrides: list[str], outcome: Outcome
+) -> None:
+    """Neurons that are silent for the rest of the sample after a spike are another network."""
+    graph, made = artefacts.scaled(cases.chain(hidden={}), 0.8), artefacts.target(*overrides)
+    prove = {name: prove for name, _, prove in PROOFS}["emulator_against_golden"]
+    found = prove(made.subject(artefacts.job_of(graph, made, samples=60), tmp_path, quiet)).checks[0]
+    assert found.outcome is outcome and "in steps" in str(found.got)
 
 
 def test_a_checkpoint_in_continuous_time_is_deployed_as_it_is(tmp_path: Path) -> None:
