@@ -42,7 +42,8 @@ def through_cadc(cadc: Cadc, events: tuple[Any, ...], end_us: float, random: np.
     """
     moments = np.arange(0.0, end_us, cadc.period_us)
     membrane = np.empty((len(events[0]) - 1, len(moments), events[3].shape[1]))
-    membranes_at(*events, moments, membrane)
+    offsets, sources, times, weights, tau_syn, tau_mem = events
+    membranes_at(offsets, sources, times, weights, tau_syn, tau_mem, moments, membrane)
     digits = cadc.leak_lsb + cadc.scale_lsb * membrane + cadc.noise_lsb * random.standard_normal(membrane.shape)
     read = (np.clip(np.rint(digits), 0, LARGEST) - cadc.leak_lsb) / cadc.scale_lsb
     return Membranes(largest=read.max(axis=1), last=read[:, -1])

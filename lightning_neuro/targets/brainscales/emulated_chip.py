@@ -33,7 +33,7 @@ def loop_network(network: SpikeTimeNetwork, *, unit_us: float, sample_us: float)
     own = [len(times) for times in network.bias_times]
     own[0] = network.layers[0].weights.shape[0]  # type: ignore[union-attr]
     for number, layer in enumerate(network.layers, start=1):
-        inputs, size = layer.weights.shape  # type: ignore[union-attr]
+        inputs, size = map(int, layer.weights.shape)  # type: ignore[union-attr]
         name = f"layer{number}"
         tau_mem, tau_syn = float(layer.tau_mem), float(layer.tau_syn)  # type: ignore[arg-type]
         layers.append(

@@ -157,34 +157,34 @@ def emitted(
 def _spikes(
     network: ChipNetwork, layer: ChipLayer, chip: VirtualChip, arriving: LayerInput, random: np.random.Generator
 ) -> SpikeEvents:
-    samples, factors = len(arriving.offsets) - 1, chip.layers[layer.name]
-    constants = (
-        layer.tau_syn_us * factors.tau_syn,
-        layer.tau_mem_us * factors.tau_mem,
-        thresholds(layer, chip, random),
-        layer.v_reset - layer.v_leak,
-        layer.refractory_us,
-        network.sample_us,
-    )
-    sample, neuron, time = _crossings(arriving, samples, constants)
-    crossed = SpikeEvents(sample=sample, neuron=neuron, time_us=time, samples=samples, size=layer.size)
-    return emitted(crossed, factors.latency_us, chip.jitter_us, network.sample_us, random)
-
-
-def _crossings(arriving: LayerInput, samples: int, constants: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
-    """Threshold crossings of all samples: sample, neuron, time."""
+    factors = chip.layers[layer.name]
+    goal = thresholds(layer, chip, random)
     parts: list[tuple[NDArray[Any], ...]] = []
-    done, capacity = 0, _SPIKES
+    samples, done, capacity = len(arriving.offsets) - 1, 0, _SPIKES
     while done < samples:
         found = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity)
-        events = arriving.offsets, arriving.sources, arriving.times, arriving.weights
-        count, reached = spikes_of_samples(done, *events, *constants, *found)
+        count, reached = spikes_of_samples(
+            done,
+            arriving.offsets,
+            arriving.sources,
+            arriving.times,
+            arriving.weights,
+            layer.tau_syn_us * factors.tau_syn,
+            layer.tau_mem_us * factors.tau_mem,
+            goal,
+            layer.v_reset - layer.v_leak,
+            layer.refractory_us,
+            network.sample_us,
+            *found,
+        )
         parts.append(tuple(part[:count] for part in found))
-        if reached == done:
-            capacity *= 2
+        capacity *= 2 if reached == done else 1  # not even one sample fitted in
         done = reached
-    empty = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True)) if parts else empty
+    sample, neuron, time = (
+        (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else np.empty((3, 0))
+    )
+    crossed = SpikeEvents(sample=sample, neuron=neuron, time_us=time, samples=samples, size=layer.size)
+    return emitted(crossed, factors.latency_us, chip.jitter_us, network.sample_us, random)
 
 
 def _membranes(

@@ -12,6 +12,7 @@ from lightning_neuro.errors import GraphError
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.neurons.chip_profiles import PROFILES
 from lightning_neuro.neurons.first_spike import first_spike_times
+from lightning_neuro.targets.brainscales import emulator
 from lightning_neuro.targets.brainscales.cadc import Cadc
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork, ChipProjection, SpikeEvents
 from lightning_neuro.targets.brainscales.emulator import emulate
@@ -169,6 +170,17 @@ def test_a_chip_is_the_same_however_many_are_drawn_and_no_two_are_equal() -> Non
     drawn = np.concatenate([c.layers["layer1"].tau_syn for c in draw_chips(
         network, PROFILES["measured-w66f3"], chips=40, seed=1)])  # fmt: skip
     assert abs(drawn.mean() - 1.040) < 0.02 and abs(drawn.std() - 0.097) < 0.01
+
+
+def test_room_for_more_spikes_is_made_when_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = sensitive(chip_chain([6, 8], seed=2))
+    inputs = random_inputs(6)
+    wanted = spikes_on(network, inputs, ideal_chip(network))
+    monkeypatch.setattr(emulator, "_SPIKES", 1)
+    found = spikes_on(network, inputs, ideal_chip(network))
+    assert len(wanted.time_us) > 30
+    np.testing.assert_array_equal(found.time_us, wanted.time_us)
+    np.testing.assert_array_equal(found.neuron, wanted.neuron)
 
 
 def test_predictions_are_the_accuracies_of_the_chips() -> None:
