@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.evaluate import classes_of
 from lightning_neuro.graph.hardware_graph import ReadoutKind, TimeBase
+from lightning_neuro.neurons.chip_profiles import PROFILES
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import Share, share_right
 from lightning_neuro.targets.brainscales.analog import cadc_per_unit
@@ -126,7 +127,8 @@ def prove_chips(subject: Subject) -> Proof:
     if cadc is not None:
         words += f"; membranes read every {cadc.period_us:g} us with {cadc.noise_lsb:g} LSB of noise (assumed)"
     if not passed:
-        words = f"train for it: model=spike_time_brainscales or model.noise={wanted.profile_name}; {words}"
+        noise = wanted.profile_name if wanted.profile_name in PROFILES else "delgrad"
+        words = f"train for it: model=spike_time_brainscales or model.noise={noise}; {words}"
     expected, seconds = f"mean at most {wanted.points:g} points below the ideal chip", time.perf_counter() - start
     check = made(CHIPS, Outcome.PASSED if passed else Outcome.FAILED, expected, got, words, seconds)
     if not known:
