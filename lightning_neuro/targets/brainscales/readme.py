@@ -8,7 +8,7 @@ from pathlib import Path
 from lightning_neuro.report.wording import flat
 from lightning_neuro.targets.brainscales.nir_profile import chain_of
 from lightning_neuro.targets.brainscales.prepared import Prepared
-from lightning_neuro.targets.brainscales.script import TEMPLATES, hxtorch_runs, number
+from lightning_neuro.targets.brainscales.script import BY_MEMBRANE, TEMPLATES, hxtorch_runs, number
 
 
 def write_readme(prepared: Prepared, folder: Path, resources: Mapping[str, object]) -> None:
@@ -30,6 +30,7 @@ def write_readme(prepared: Prepared, folder: Path, resources: Mapping[str, objec
         played=len(hxtorch_runs(prepared)) - len(prepared.runs),
         merged=max(block.circuits_per_neuron for block in blocks),
         shares=any(run.placement.shares_rows for run in prepared.runs),
+        by_membrane=network.readout in BY_MEMBRANE,
         nir=chain_of(network),
         numbers=list(flat(resources)),
     )

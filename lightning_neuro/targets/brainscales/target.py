@@ -179,6 +179,8 @@ class BrainscalesTarget:
         resources = {key: value for proof in proofs for key, value in proof.resources.items()}
         resources |= resource_numbers(prepared)
         described(prepared, folder, resources)
+        placed = placement_plot(prepared.network, prepared.runs)
+        (folder / "placement.png").write_bytes(placed.png)
         return Verification(
             checks=tuple(check for proof in proofs for check in proof.checks),
             resources=resources,
@@ -187,7 +189,7 @@ class BrainscalesTarget:
             accuracy=next((proof.share for proof in proofs if proof.share is not None), None),
             plots=(
                 *(plot for proof in proofs for plot in proof.plots),
-                placement_plot(prepared.network, prepared.runs),
+                placed,
                 lsb_histograms(prepared),
             ),
         )
