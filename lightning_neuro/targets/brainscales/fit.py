@@ -6,7 +6,9 @@ modelled first spikes and p the logarithms of the factors, the fit minimises
 
     sum rho(r / noise) + sum (p / prior)^2 / 2,      rho: Huber's function, |r| / noise > 2 counts linearly,
 
-by steps of Levenberg and Marquardt; the prior keeps what the recording does not determine near the nominal value.
+by steps of Levenberg and Marquardt; the prior keeps what the recording does not determine near the nominal value. Late
+steps hardly change the cost, but trade the output neurons off against each other: of all values that cost next to the
+least, the fit returns those with which most samples of the recording have the recorded class.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _NORMAL = 1.4826  # standard deviation of a normal distribution over its median 
 _LINEAR = 2.0  # noises from which a difference counts linearly
 _LOST = 5.0  # noises that a spike which only one of the two has counts for
 _DAMPING = (1e-3, 3.0, 5.0)  # first one, its divisor after a step that helped, its factor after one that did not
+_NEXT_TO = 1.05  # costs up to so many times the least one are next to it
 _UNSURE = 1.0  # 1 / variance of the logarithm of a latency
 _CHUNK = 1000  # samples whose derivatives are kept at a time
 
@@ -101,17 +104,21 @@ def fit_chip(
         options=options,
     )
     values, (damping, easier, harder) = start(network), _DAMPING
-    cost = _cost(problem, values)
+    cost, agreement = _cost(problem, values)
     gradient, curvature = _slopes(problem, values)
+    found = [(cost, agreement, values)]
     for _ in range(options.steps):
         tried = values + np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), -gradient)
-        if (new := _cost(problem, tried)) < cost:
+        new, agreement = _cost(problem, tried)
+        found.append((new, agreement, tried))
+        if new < cost:
             values, cost, damping = tried, new, damping / easier
             gradient, curvature = _slopes(problem, values)
         else:
             damping *= harder
         if progress is not None:
             progress(1)
+    values = max((f for f in found if f[0] <= _NEXT_TO * cost), key=lambda f: f[1])[2]
     return _with_jitter(network, inputs, recorded[network.output], chip_of(network, values, grid_us))
 
 
@@ -155,15 +162,19 @@ class _Problem:
                 yield known, name, target[part]
 
 
-def _cost(problem: _Problem, values: Array) -> float:
+def _cost(problem: _Problem, values: Array) -> tuple[float, int]:
+    """Cost, and the number of samples with the recorded class."""
     noise_us = problem.options.noise_us
+    agreement = 0
     cost = 0.5 * float(problem.expected() @ (values - start(problem.network)) ** 2)
     for known, name, target in problem.parts(values):
         left = _differences(target, known[name]) / noise_us
         weight = _weights(left)
         lost = np.isfinite(target) != np.isfinite(known[name])
         cost += float((weight * left**2 * (1 - weight / 2)).sum()) + _LOST**2 / 2 * int(lost.sum())
-    return cost
+        if name == problem.network.output:
+            agreement += int((known[name].argmin(1) == target.argmin(1)).sum())
+    return cost, agreement
 
 
 def _slopes(problem: _Problem, values: Array) -> tuple[Array, Array]:
