@@ -23,7 +23,7 @@ USAGE = """\
 Write a trained network for hardware and prove it:  deploy PATH target=NAME [key=value ...]
 
   PATH            a checkpoint (.ckpt) or a NIR file (.nir)
-  target=         fpga or spinnaker
+  target=         fpga, spinnaker or brainscales
   out=            folder of the artefact; default <folder of PATH>/deploy/<target>
   dt=             step in seconds, for a .nir file without metadata; for model=spike_time how fine the hardware's steps
                   are (fpga: a power-of-two fraction of the time constant, default 1/256)
@@ -32,7 +32,8 @@ Write a trained network for hardware and prove it:  deploy PATH target=NAME [key
   quantize=recommended    what `lightning-neuro search PATH` found best
   target.lanes=auto       neurons updated per cycle and layer (fpga): auto, a number, or a list per layer
   target.boards=1         most boards (spinnaker)
-  verify.samples=20       inputs run through the artefact; default fpga 20, spinnaker 50
+  target.profile=delgrad  virtual chips that predict the accuracy (brainscales): ideal, delgrad, measured-w66f3
+  verify.samples=20       inputs run through the artefact; default fpga 20, spinnaker 50, brainscales 100
   verify.strict=true      a check that could not run counts as failed
 
 Exit code: 0 written and every check that ran passed, 1 a check failed, 2 refused.

@@ -94,7 +94,7 @@ def deploy(
     source_graph = lower(record.graph, record.metadata)
     stored = stored_integers(record, quantize, path)
     asked = widths(source_graph, stored, quantize, target.default_spec)
-    graph, note = quantized_graph(source_graph, record, stored, asked)
+    graph, note = _rounded(target, source_graph, record, stored, quantize, asked)
     real_graph, steps = source_graph, None
     if source_graph.time is TimeBase.CONTINUOUS and target.discretisation is not None:
         steps = in_steps(source_graph, graph, asked, target.discretisation, dt_s)
@@ -104,7 +104,8 @@ def deploy(
         raise ConstraintError(target.name, violations)
     samples = target.default_samples(graph) if verify.samples is None else verify.samples
     inputs, data_notes = test_inputs(record, source_graph, samples)
-    vectors = _vectors(graph, inputs, target.arithmetic)
+    arithmetic = target.arithmetic_for(graph)
+    vectors = _vectors(graph, inputs, arithmetic)
     digest = file_sha256(path)
     job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record, source_sha256=digest)
     place = out or path.parent / "deploy" / target.name
@@ -112,7 +113,7 @@ def deploy(
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
         accuracies, seconds["accuracy"] = _timed(
-            lambda: _accuracies(source_graph, graph, record, target.arithmetic, progress)
+            lambda: _accuracies(source_graph, graph, record, arithmetic, progress)
         )
         cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target, inputs, vectors)
         found = target.verify(job, folder, progress)
@@ -143,6 +144,20 @@ def _curve(record: NetworkRecord) -> tuple[Plot, ...]:
     return (accuracy_over_steps(curve.steps, lines, curve.ann, curve.chosen),)
 
 
+def _rounded(
+    target: Target,
+    graph: HardwareGraph,
+    record: NetworkRecord,
+    stored: StoredQuantization | None,
+    request: QuantizeRequest,
+    asked: Widths,
+) -> tuple[HardwareGraph, tuple[str, ...]]:
+    """The network with the weights that the hardware holds, and sentences about them."""
+    named = request.weight_bits is not None or request.recommended
+    own = target.own_rounding(graph, quantized_graph(graph, record, stored, asked)[0] if named else None)
+    return own or quantized_graph(graph, record, stored, asked)
+
+
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
     if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.CONTINUOUS:
         spikes = inputs.times
@@ -168,9 +183,10 @@ def _cost(
     """What is found on all samples, and for exact decays on those of the proof."""
     assert isinstance(inputs, SpikeTimeSet) and isinstance(proof, SpikeTimeSet)
     errors = time_errors(steps, inputs)
-    checks = [accuracy_check(steps, inputs, accuracies, target.arithmetic)]
+    arithmetic = target.arithmetic_for(steps.graph)
+    checks = [accuracy_check(steps, inputs, accuracies, arithmetic)]
     how = target.discretisation
-    if how is not None and how.decay is Decay.EXACT and target.arithmetic == "real":
+    if how is not None and how.decay is Decay.EXACT and arithmetic == "real":
         rasters = {steps.graph.input.name: vectors.spikes, **vectors.expected.spikes}
         checks.append(analytic_first_spikes(steps.rounded, steps.graph, proof.times, rasters))
     return _Cost(

@@ -70,6 +70,13 @@ def test_every_model_builds(composed, name, tmp_path):
     assert isinstance(build_model(cfg, build_data(cfg)), pl.LightningModule)
 
 
+@pytest.mark.parametrize("name", ["lif", "spike_time", "spike_time_brainscales"])
+def test_a_profile_of_chips_is_named_in_place_of_numbers(composed, name):
+    data = "digits" if name == "lif" else "yin_yang"
+    cfg = composed(f"model={name}", f"data={data}", "model.noise=measured-w66f3")
+    assert build_model(cfg, build_data(cfg)).hparams["noise"] == "measured-w66f3"
+
+
 @pytest.mark.parametrize("name", options("data"))
 def test_every_data_module_builds_and_is_documented(composed, name):
     cfg = composed(f"data={name}")

@@ -35,6 +35,12 @@ class FileTarget:
     default_spec: QuantizeSpec = DEFAULT_SPEC
     discretisation: Discretisation | None = None
 
+    def arithmetic_for(self, graph: HardwareGraph) -> str:
+        return self.arithmetic
+
+    def own_rounding(self, graph: HardwareGraph, integers: HardwareGraph | None) -> None:
+        return None
+
     def default_samples(self, graph: HardwareGraph) -> int:
         return 20
 

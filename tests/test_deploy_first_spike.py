@@ -44,6 +44,12 @@ class KeepingTarget:
     name: str = "file"
     default_spec: QuantizeSpec = DEFAULT_SPEC
 
+    def arithmetic_for(self, graph: HardwareGraph) -> str:
+        return self.arithmetic
+
+    def own_rounding(self, graph: HardwareGraph, integers: HardwareGraph | None) -> None:
+        return None
+
     def check(self, graph: HardwareGraph) -> tuple[()]:
         return ()
 

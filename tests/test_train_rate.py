@@ -58,7 +58,7 @@ def test_the_checkpoint_is_all_that_deployment_needs(train, tmp_path):
     torch.load(path, weights_only=True)
     record = load_record(path)
     assert record.metadata.steps == 2 * 4 and record.metadata.coding["steps"] == 4
-    assert record.quantized.spec.weight_bits == 8 and len(record.evaluation) == 360
+    assert record.quantized.widths.weight_bits == 8 and len(record.evaluation) == 360
     assert record.evaluation.spikes.strides[1] == 0  # intensities are kept once, not once per step
 
 

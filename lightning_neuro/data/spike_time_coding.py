@@ -83,7 +83,8 @@ def coding_of(values: Mapping[str, Plain] | Coding | SpikeTimeCoding) -> Coding 
         return values
     kind = SpikeTimeCoding if values.get("kind") == KIND else Coding
     mixed = "t_early" in values and kind is Coding
-    require(not mixed, "kind", values.get("kind"), f"{KIND} for data that are spike times", f"{KIND}   (or data=digits)")
+    wanted = f"{KIND} for data that are spike times"
+    require(not mixed, "kind", values.get("kind"), wanted, f"{KIND}   (or data=digits)")
     return kind.from_dict(values)  # type: ignore[arg-type]
 
 

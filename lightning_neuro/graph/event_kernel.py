@@ -30,7 +30,7 @@ def membrane_after(v: float, i: float, s: float, tau_syn: float, tau_mem: float)
 
 
 @njit(cache=True, nogil=True)
-def _rise_time(v: float, i: float, tau_syn: float, tau_mem: float) -> float:
+def rise_time(v: float, i: float, tau_syn: float, tau_mem: float) -> float:
     """How long V goes on rising (inf: for ever, towards 0); 0 where it falls."""
     if i <= v:
         return 0.0
@@ -46,7 +46,7 @@ def _rise_time(v: float, i: float, tau_syn: float, tau_mem: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _crossing(v: float, i: float, high: float, tau_syn: float, tau_mem: float, threshold: float) -> float:
+def crossing(v: float, i: float, high: float, tau_syn: float, tau_mem: float, threshold: float) -> float:
     """Where V, rising on [0, high] and above the threshold at its end, meets the threshold."""
     low = 0.0
     s = high * min(1.0, max(0.0, (threshold - v) / (membrane_after(v, i, high, tau_syn, tau_mem) - v)))
@@ -85,9 +85,9 @@ def _first(
         v, i, now = membrane_after(v, i, s, tau_syn, tau_mem), i * math.exp(-s / tau_syn), time
         i += float(weights[order[k]]) * jump
         until = float(arrivals[order[k + 1]]) - time if k + 1 < order.size else math.inf
-        high = min(_rise_time(v, i, tau_syn, tau_mem), until)
+        high = min(rise_time(v, i, tau_syn, tau_mem), until)
         if high > 0.0 and high < math.inf and membrane_after(v, i, high, tau_syn, tau_mem) > threshold:
-            return now + _crossing(v, i, high, tau_syn, tau_mem, threshold)
+            return now + crossing(v, i, high, tau_syn, tau_mem, threshold)
     return math.inf
 
 

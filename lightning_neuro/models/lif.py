@@ -23,6 +23,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.models.activity import Activity
+from lightning_neuro.models.lif_on_chips import LIFOnChips
 from lightning_neuro.models.network import NeuronOptions, build
 from lightning_neuro.models.readout import MEMBRANE_READOUTS, READOUTS, decide, make_loss
 from lightning_neuro.models.schedule import make_schedule
@@ -52,6 +53,7 @@ class LIFClassifier(pl.LightningModule):
         schedule: "one_cycle", "cosine" or "constant".
         quantize: widths that are trained with, ``w4``, ``w4v8`` or ``w4v8d3``; None = real numbers.
         quantize_scale: "searched" or "learned", how the LSB of rounded weights is found.
+        noise, weight_step: in training, what an analogue chip does; see :class:`LIFOnChips`.
 
     Raises:
         ConfigError: an option is unknown or out of range.
@@ -86,6 +88,8 @@ class LIFClassifier(pl.LightningModule):
         schedule: str,
         quantize: str | None,
         quantize_scale: str,
+        noise: str,
+        weight_step: float | None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()  # plain numbers, strings and lists: loads with weights_only=True
@@ -113,6 +117,7 @@ class LIFClassifier(pl.LightningModule):
         self.loss = make_loss(loss, loss_gain, label_smoothing)
         self.readout, self.lr, self.weight_decay, self.weight_clip = readout, lr, weight_decay, weight_clip
         self.schedule, self.dropout = schedule, dropout
+        self.on_chips = LIFOnChips(noise=noise, weight_step=weight_step, neuron=neuron)
         self._activity = Activity()
         self.accuracy = nn.ModuleDict(
             {f"{split}_split": MulticlassAccuracy(layers[-1], average="micro") for split in ("train", "val", "test")}
@@ -128,7 +133,8 @@ class LIFClassifier(pl.LightningModule):
         modules = list(self.network)
         outputs = []
         for linear, neurons in zip(modules[::2], modules[1::2], strict=True):
-            outputs.append(neurons(linear(signal)))
+            on_chips = self.training and self.on_chips.acts
+            outputs.append(self.on_chips.layer(linear, neurons, signal) if on_chips else neurons(linear(signal)))  # type: ignore[arg-type]
             signal = self._drop(outputs[-1][0])
         return outputs
 

@@ -34,8 +34,10 @@ from lightning_neuro.models.spike_time_network import NetworkOptions, SpikeTimeN
 from lightning_neuro.models.spike_time_score import Score
 from lightning_neuro.models.trajectories import Trajectories
 from lightning_neuro.models.weight_bumping import NONE, BumpOptions, bump
+from lightning_neuro.neurons.chip_noise import ChipNoise
+from lightning_neuro.neurons.chip_profiles import SPEEDUP, chip_profile
 from lightning_neuro.neurons.lif import check_choice
-from lightning_neuro.neurons.spike_noise import SpikeNoise
+from lightning_neuro.neurons.spike_noise import IDEAL, SpikeNoise
 
 MOVED = "trajectories"  # key of the checkpoint
 
@@ -51,7 +53,8 @@ class SpikeTimeClassifier(pl.LightningModule):
         tau_ratio, threshold, bias_times, input_repetition, weight_mean, weight_std, weight_step, weight_max,
             max_dw_norm, delays, delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see
             :class:`NetworkOptions`.
-        noise: of the hardware, fields of :class:`SpikeNoise`; the same in every run with the same seed.
+        noise: of the hardware, the same in every run with the same seed: fields of :class:`SpikeNoise`, or the name of
+            a profile of chips (``chip_profiles``), from which new chips are drawn for each batch.
         loss: "cross_entropy", "mean_square" or "shift_invariant".
         softmin_width, early_weight, early_scale, time_correct, time_wrong, time_lead: see :class:`LossOptions`.
         silent_time: of virtual spike times of silent label neurons, see ``silent``; None = constant loss, no gradient.
@@ -88,7 +91,7 @@ class SpikeTimeClassifier(pl.LightningModule):
         delay_std: float,
         delay_scale: float,
         delay_shift: float,
-        noise: Mapping[str, float],
+        noise: str | Mapping[str, float],
         loss: str,
         softmin_width: float,
         early_weight: float,
@@ -112,6 +115,7 @@ class SpikeTimeClassifier(pl.LightningModule):
         _check_silent_time(silent_time)
         check_choice("schedule", schedule, tuple(SCHEDULES))
         count = len(layer_sizes(layers)) - 1
+        by_name = isinstance(noise, str)
         self.network = SpikeTimeNetwork(
             layers,
             NetworkOptions(
@@ -130,7 +134,8 @@ class SpikeTimeClassifier(pl.LightningModule):
                 delay_std=delay_std,
                 delay_scale=delay_scale,
                 delay_shift=delay_shift,
-                noise=SpikeNoise(**noise),
+                noise=IDEAL if by_name else SpikeNoise(**noise),
+                chip=_chip(noise, tau_syn) if by_name else None,
             ),
         )
         self.loss = make_time_loss(
@@ -293,6 +298,11 @@ def first_to_spike(times: Tensor) -> Tensor:
     """
     earliest, number = times.min(1)
     return torch.where(torch.isfinite(earliest), number, -1)
+
+
+def _chip(name: str, tau_syn: float) -> ChipNoise | None:
+    profile = chip_profile(name, "model.noise")
+    return None if name == "ideal" else ChipNoise(profile=profile, unit_us=tau_syn * 1e6 / SPEEDUP)
 
 
 def _check_ranges(**values: float) -> None:

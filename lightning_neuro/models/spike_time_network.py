@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.neurons.chip_noise import ChipNoise
 from lightning_neuro.neurons.delays import DELAY_KINDS, Delays
 from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.spike_noise import SpikeNoise
@@ -30,6 +32,7 @@ class NetworkOptions:
         delays: per layer, "none", "axonal", "dendritic" or "synaptic".
         delay_positivity, delay_mean, delay_std, delay_scale, delay_shift: see :class:`Delays`.
         noise: of the hardware, see :class:`SpikeNoise`.
+        chip: chips that the neurons are on, see :class:`ChipNoise`; None = none.
     """
 
     tau_ratio: float
@@ -48,10 +51,21 @@ class NetworkOptions:
     delay_scale: float
     delay_shift: float
     noise: SpikeNoise
+    chip: ChipNoise | None
+
+
+class Loop(Protocol):
+    """Somebody else who computes the spikes of a network, see ``in_the_loop``."""
+
+    def spikes(self, network: SpikeTimeNetwork, times: Tensor) -> list[Tensor]:
+        """Return the first spikes of every layer, [batch, n_out], given those of the data [batch, n_in]."""
+        ...
 
 
 class SpikeTimeNetwork(nn.Module):
     """Layers in a chain, each with its own bias spikes; times are in units of tau_syn.
+
+    ``loop``: who computes the spikes; None = the layers.
 
     Args:
         sizes: input first, classes last.
@@ -63,6 +77,7 @@ class SpikeTimeNetwork(nn.Module):
 
     def __init__(self, sizes: Sequence[int], options: NetworkOptions) -> None:
         super().__init__()
+        self.loop: Loop | None = None
         count = len(sizes) - 1
         self.bias_times = _bias_times(options.bias_times, count)
         self.input_repetition = _repetition(options.input_repetition)
@@ -88,9 +103,11 @@ class SpikeTimeNetwork(nn.Module):
 
     def forward(self, times: Tensor) -> list[Tensor]:
         """Return the spike times [batch, n_out] of every layer, given those of the inputs [batch, n_in]."""
+        observed = None if self.loop is None else self.loop.spikes(self, times)
         outputs = []
         for index, layer in enumerate(self.layers):
-            times = layer(self.layer_input(index, times))
+            arriving = self.layer_input(index, times)
+            times = layer(arriving) if observed is None else layer.observed(arriving, observed[index])  # type: ignore[operator]
             outputs.append(times)
         return outputs
 
@@ -125,6 +142,7 @@ def _layer(weights: Tensor, kind: str, options: NetworkOptions) -> SpikeTimeLaye
         weight_step=options.weight_step,
         weight_max=options.weight_max,
         noise=options.noise,
+        chip=options.chip,
     )
 
 

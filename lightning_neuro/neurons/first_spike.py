@@ -69,6 +69,7 @@ def spike_times(
     threshold: float | Tensor,
     delays: Tensor | None,
     max_dw_norm: float,
+    stretch: Tensor | None = None,
     kernel: ModuleType | None = None,
 ) -> Tensor:
     """``first_spike_times`` with a gradient veto.
@@ -77,6 +78,7 @@ def spike_times(
         input_times, weights, tau_syn, tau_mem, threshold, delays: see ``first_spike_times``.
         max_dw_norm: a (sample, neuron) with max_i |dL/dT dT/dw_i| above it adds nothing to the gradient of the
             weights (those of times and delays stay); inf = no veto.
+        stretch: [n_out] factors on both time constants of each neuron; None = 1.
         kernel: module with ``forward`` and ``backward``; None chooses by device and type.
 
     Raises:
@@ -95,9 +97,13 @@ def spike_times(
             input_times = input_times[:, :, None] + delays
     if tau_syn != 1:
         input_times = input_times / tau_syn
+    if stretch is not None:
+        input_times = (input_times[:, :, None] if input_times.dim() == 2 else input_times) / stretch
     times = _FirstSpike.apply(
         input_times, weights, threshold, conductance, max_dw_norm, kernel or kernel_for(input_times)
     )
+    if stretch is not None:
+        times = times * stretch
     if tau_syn != 1:
         times = times * tau_syn
     return times if after is None else torch.where(torch.isfinite(times), times + after, times)

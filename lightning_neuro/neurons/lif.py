@@ -115,9 +115,12 @@ class LIF(nn.Module):
         Returns:
             Spikes (0 or 1) and the membrane after the reset line, both [time, batch, neuron].
         """
+        return self.run(drive, self.constants())
+
+    def run(self, drive: Tensor, constants: LIFConstants) -> tuple[Tensor, Tensor]:
+        """Run the layer with other constants than its own; arguments and result else as in ``forward``."""
         with torch.autocast(device_type=drive.device.type, enabled=False):
             drive = drive.float() if drive.dtype in (torch.float16, torch.bfloat16) else drive
-            constants = self.constants()
             beta, threshold = constants.beta.to(drive.dtype), constants.threshold.to(drive.dtype)
             alpha = None if constants.alpha is None else constants.alpha.to(drive.dtype)
             chosen = self.kernel_in_training if self.training else None

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.neurons.chip_noise import ChipNoise
 from lightning_neuro.neurons.delays import Delays
 from lightning_neuro.neurons.first_spike import spike_times
 from lightning_neuro.neurons.lif import straight_through
+from lightning_neuro.neurons.observed_spikes import observed_spikes
 from lightning_neuro.neurons.spike_noise import LOWEST_THRESHOLD, SpikeNoise
 
 
@@ -32,6 +34,7 @@ class SpikeTimeLayer(nn.Module):
             through; None = unrounded.
         weight_max: and -weight_max <= w <= weight_max; None = unlimited.
         noise: see :class:`SpikeNoise`.
+        chip: neurons are on chips drawn anew in every call, see :class:`ChipNoise`; None = on none.
 
     Raises:
         ConfigError: a constant is out of range, or the delays do not fit the weights.
@@ -54,6 +57,7 @@ class SpikeTimeLayer(nn.Module):
         weight_step: float | None,
         weight_max: float | None,
         noise: SpikeNoise,
+        chip: ChipNoise | None,
     ) -> None:
         super().__init__()
         for name, value in (
@@ -68,7 +72,7 @@ class SpikeTimeLayer(nn.Module):
         self.weights = nn.Parameter(weights.detach().clone())
         self.delays = delays
         self.max_dw_norm = math.inf if max_dw_norm is None else max_dw_norm
-        self.weight_step, self.weight_max, self.noise = weight_step, weight_max, noise
+        self.weight_step, self.weight_max, self.noise, self.chip = weight_step, weight_max, noise, chip
         for name, value in (("tau_syn", tau_syn), ("tau_mem", tau_mem), ("threshold", threshold)):
             self.register_buffer(name, torch.tensor(value, dtype=weights.dtype))
         self.register_buffer("threshold_offset", noise.fixed_pattern(weights.shape[1], weights.dtype))
@@ -97,16 +101,42 @@ class SpikeTimeLayer(nn.Module):
         thresholds = self.thresholds()
         if self.noise.varies:
             thresholds = torch.maximum(self.noise.thresholds(thresholds, len(times)), LOWEST_THRESHOLD * self.threshold)
-        spikes = spike_times(
-            times.to(self.weights.dtype),
-            self.effective_weights(),
+        times, weights = times.to(self.weights.dtype), self.effective_weights()
+        if self.chip is None:
+            spikes = self._solve(times, weights, thresholds, None)
+        else:
+            spikes = self.chip.spikes(times, weights, thresholds, self._solve)
+        return self.noise.jittered(spikes)
+
+    def _solve(self, times: Tensor, weights: Tensor, thresholds: Tensor, stretch: Tensor | None) -> Tensor:
+        return spike_times(
+            times,
+            weights,
             tau_syn=float(self.tau_syn),
             tau_mem=float(self.tau_mem),
             threshold=thresholds,
             delays=None if self.delays is None else self.delays(),
             max_dw_norm=self.max_dw_norm,
+            stretch=stretch,
         )
-        return self.noise.jittered(spikes)
+
+    def observed(self, times: Tensor, spikes: Tensor) -> Tensor:
+        """Return spikes that a chip observed, with the gradients of these neurons at their times.
+
+        Args:
+            times: [batch, n_in] spikes that the neurons got, inf = silent.
+            spikes: [batch, n_out] first spikes.
+        """
+        unit = float(self.tau_syn)
+        found = observed_spikes(
+            spikes.to(self.weights.dtype) / unit,
+            times.to(self.weights.dtype) / unit,
+            self.effective_weights(),
+            conductance=unit / float(self.tau_mem),
+            threshold=self.thresholds(),
+            max_dw_norm=self.max_dw_norm,
+        )
+        return found * unit
 
     @torch.no_grad()
     def rectify(self) -> None:

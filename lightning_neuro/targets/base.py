@@ -105,12 +105,27 @@ class Target(Protocol):
     """One kind of hardware."""
 
     name: str
-    arithmetic: Arithmetic
-    """Arithmetic of the golden model that the artefact is compared with."""
     default_spec: QuantizeSpec
     """Widths where neither the file nor the user names any."""
     discretisation: Discretisation | None
     """How it takes networks in continuous time: in which steps, or None as they are (arithmetic ``event``)."""
+
+    def arithmetic_for(self, graph: HardwareGraph) -> Arithmetic:
+        """Arithmetic of the golden model that the artefact is compared with."""
+        ...
+
+    def own_rounding(
+        self, graph: HardwareGraph, integers: HardwareGraph | None
+    ) -> tuple[HardwareGraph, tuple[str, ...]] | None:
+        """The network with the weights that this hardware holds, and sentences about them.
+
+        None where they are the integers that every target takes.
+
+        Args:
+            graph: network in real numbers.
+            integers: the same with widths that the user named; None when none were.
+        """
+        ...
 
     def default_samples(self, graph: HardwareGraph) -> int:
         """Inputs run through the artefact where the user names no number."""

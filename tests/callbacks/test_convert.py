@@ -85,7 +85,7 @@ def test_the_checkpoint_holds_the_network_that_was_measured(run):
     measured = convert.result.numbers()["snn/acc_T8"]
     assert accuracy(graph, record.evaluation, "real") == pytest.approx(measured)
     assert quantize.result.quantized == pytest.approx(measured, abs=0.02)
-    assert record.quantized.spec.weight_bits == 8
+    assert record.quantized.widths.weight_bits == 8
 
 
 def test_every_number_of_spikes_is_the_same_in_the_nir_file(run):

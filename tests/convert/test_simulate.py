@@ -144,7 +144,7 @@ def test_scaling_channels_changes_no_spike() -> None:
 
 
 def test_with_reset_to_zero_a_spike_is_worth_what_brings_rates_to_activations() -> None:
-    """A constant drive of 0.6 thresholds fires in every second step, not in 6 of 10: rates are too low by themselves."""
+    """A constant drive of 0.6 thresholds fires in every second step, not in 6 of 10: rates are too low."""
     x = images(64)
     with torch.no_grad():
         wanted = cnn()[:-1](x)

@@ -43,6 +43,8 @@ OPTIONS = {
     "weight_decay": 0.0,
     "weight_clip": None,
     "schedule": "one_cycle",
+    "noise": "ideal",
+    "weight_step": None,
 }
 
 

@@ -259,6 +259,7 @@ def test_a_checkpoint_rebuilds_the_same_network(tmp_path):
         ({"delays": "axonal", "delay_positivity": "square"}, "square"),
         ({"delays": "axonal", "delay_scale": 0.0}, "scale"),
         ({"noise": OPTIONS["noise"] | {"jitter": -1.0}}, "jitter"),  # type: ignore[operator]
+        ({"noise": "delgrads"}, "delgrads"),
         ({"loss": "hinge"}, "hinge"),
         ({"silent_time": 1.0}, "silent_time"),
         ({"weight_bump": -1.0}, "weight_bump"),
@@ -276,3 +277,15 @@ def test_a_wrong_option_is_named(change, word):
     with pytest.raises(ConfigError, match=word) as caught:
         classifier(**change)
     assert caught.value.where.startswith("model.") and caught.value.next_command
+
+
+def test_a_profile_of_chips_is_noise_that_stays_out_of_what_is_exported():
+    model = classifier(noise="delgrad", tau_syn=6e-3)
+    chip = model.network.layers[0].chip
+    assert chip is not None and chip.unit_us == pytest.approx(6.0)  # 6 ms, a thousand times faster
+    times, _ = batch()
+    assert not torch.equal(model(times), model(times))
+    exact = classifier(noise="ideal", tau_syn=6e-3)
+    for exported in (model, exact):
+        assert torch.equal(exported.network.layers[0].thresholds(), torch.ones(20, dtype=torch.float64))
+    assert torch.equal(exact(times), exact(times))

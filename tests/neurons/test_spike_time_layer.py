@@ -34,6 +34,7 @@ def layer(**changes) -> SpikeTimeLayer:
         "weight_step": None,
         "weight_max": None,
         "noise": IDEAL,
+        "chip": None,
     }
     return SpikeTimeLayer(weights(), **(arguments | changes))
 

@@ -58,7 +58,6 @@ class FpgaTarget:
     timeout_s: float
 
     name = "fpga"
-    arithmetic: Arithmetic = "fixed"
     default_spec = DEFAULT_SPEC
     # four trained Yin-Yang networks lose 0.8 to 1.7 points of accuracy at 128 steps in a time constant, 0 to 0.3 at 256
     discretisation = Discretisation(decay=Decay.SHIFT, dt_s=None, steps_per_tau=256, relays=True)
@@ -78,6 +77,14 @@ class FpgaTarget:
     def plan(self, graph: HardwareGraph) -> tuple[LayerPlan, ...]:
         """Layers as the hardware has them."""
         return plan_network(graph, resolve_lanes(self.lanes, layer_sizes(graph)))
+
+    def arithmetic_for(self, graph: HardwareGraph) -> Arithmetic:
+        """Arithmetic of the golden model that the artefact is compared with."""
+        return "fixed"
+
+    def own_rounding(self, graph: HardwareGraph, integers: HardwareGraph | None) -> None:
+        """Integers as every target takes them."""
+        return None
 
     def default_samples(self, graph: HardwareGraph) -> int:
         """Inputs run through the artefact where the user names no number: a minute or two of simulation."""

@@ -1,35 +1,16 @@
-"""What a proof of an artefact is: its subject, its outcome, and how one that cannot run is told."""
+"""What is proved of a SpiNNaker artefact, and within which limits."""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_neuro.errors import ToolError
-from lightning_neuro.report import Check, Outcome, Plot
-from lightning_neuro.targets.base import Job, Progress, Share
+from lightning_neuro.targets.base import Job, Progress
+from lightning_neuro.targets.proofs import Proof, made, skipped, timed
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Proof:
-    """Checks that belong together and what they found besides.
-
-    Args:
-        checks: outcomes.
-        resources: numbers for the report.
-        share: how often the artefact was right; None when it was not run for that.
-        plots: pictures for the report.
-    """
-
-    checks: tuple[Check, ...]
-    resources: Mapping[str, object] = field(default_factory=dict)
-    share: Share | None = None
-    plots: tuple[Plot, ...] = ()
+__all__ = ["Proof", "Subject", "made", "skipped", "timed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,24 +39,3 @@ class Subject:
     def plan(self) -> SpinnakerPlan:
         """The network as PyNN has it."""
         return self.scaled.plan
-
-
-def skipped(name: str, expected: str, reason: str) -> Proof:
-    """A check that could not run."""
-    return Proof(checks=(made(name, Outcome.SKIPPED, expected, None, reason, 0.0),))
-
-
-def timed(name: str, expected: str, work: Callable[[Path], Proof]) -> Proof:
-    """Run one proof in a temporary folder; a tool that fails or takes too long fails the check with its words."""
-    start = time.perf_counter()
-    try:
-        with tempfile.TemporaryDirectory(prefix="lightning-neuro-") as folder:
-            return work(Path(folder))
-    except (ToolError, OSError) as error:
-        words = f"{error.what}: {error.why.strip()[-600:]}" if isinstance(error, ToolError) else str(error)
-        return Proof(checks=(made(name, Outcome.FAILED, expected, None, words, time.perf_counter() - start),))
-
-
-def made(name: str, outcome: Outcome, expected: str, got: str | None, detail: str, seconds: float) -> Check:
-    """A check."""
-    return Check(name=name, outcome=outcome, expected=expected, got=got, detail=detail, seconds=seconds)

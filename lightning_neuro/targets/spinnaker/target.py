@@ -62,7 +62,6 @@ class SpinnakerTarget:
     timeout_s: float
 
     name = "spinnaker"
-    arithmetic: Arithmetic = "real"
     default_spec = QuantizeSpec(weight_bits=16, state_bits=32, leak_bits=16)
     # dt/tau = 2^-8 is a number that the machine's arithmetic holds exactly, unlike 1/100 or 1/200; 128 steps cost
     # Yin-Yang networks up to two points of accuracy
@@ -100,6 +99,14 @@ class SpinnakerTarget:
             dataclasses.replace(p, drive=scaled.buffers[p.name].expected) for p in scaled.plan.populations
         )
         return dataclasses.replace(scaled, plan=dataclasses.replace(scaled.plan, populations=tuple(driven)))
+
+    def arithmetic_for(self, graph: HardwareGraph) -> Arithmetic:
+        """Arithmetic of the golden model that the artefact is compared with."""
+        return "real"
+
+    def own_rounding(self, graph: HardwareGraph, integers: HardwareGraph | None) -> None:
+        """Integers as every target takes them."""
+        return None
 
     def default_samples(self, graph: HardwareGraph) -> int:
         """Inputs run through the artefact where the user names no number."""

@@ -25,7 +25,7 @@ def test_the_configuration_builds_the_target() -> None:
     cfg = compose_overrides("deploy", ["target=spinnaker", "target.boards=2"], next_command="")
     target = create(cfg.target, "target")
     assert isinstance(target, SpinnakerTarget) and target.boards == 2
-    assert (target.name, target.arithmetic) == ("spinnaker", "real")
+    assert (target.name, target.arithmetic_for(cases.chain(hidden={}))) == ("spinnaker", "real")
     assert target.default_samples(cases.chain(hidden={})) == 50
     assert target.default_spec.weight_bits == 16
 
