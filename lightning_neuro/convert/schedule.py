@@ -7,7 +7,8 @@ With T steps of input and d layers before a layer (its depth), D being the read-
 * layer_sequential: a layer sums up in steps d T to (d + 1) T and fires in the T steps after that, while the next one
   sums up.
 
-A branch that skips layers is delayed until the layer it leads to works on the same input.
+In a pipeline a branch that skips layers is delayed until the layer it leads to works on the same input. A layer that
+sums up before it fires needs no such delay: its membrane holds what comes early.
 """
 
 from __future__ import annotations
@@ -63,12 +64,10 @@ def heard_until(network: SpikingNetwork, layer: SpikingLayer, steps: int) -> int
     return total_steps(network, steps)
 
 
-def delay(network: SpikingNetwork, source: str, layer: SpikingLayer, steps: int) -> int:
+def delay(network: SpikingNetwork, source: str, layer: SpikingLayer) -> int:
     """Steps that spikes of ``source`` wait before they reach ``layer``."""
     depths = network.depths()
     between = depths[layer.name] - depths[source]
     if network.options.schedule == "pipelined":
         return between - 1 if source == INPUT else between
-    if network.options.schedule == "layer_sequential":
-        return (between - 1) * steps
     return 0

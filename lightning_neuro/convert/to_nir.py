@@ -42,7 +42,7 @@ def to_nir(network: SpikingNetwork, *, steps: int, dt_s: float) -> tuple[nir.NIR
         holder = _bias_holder(layer)
         for index, path in enumerate(layer.paths):
             bias = layer.bias if index == holder else None
-            chain = _path_nodes(network, layer, path, index, bias, steps, dt_s)
+            chain = _path_nodes(network, layer, path, index, bias, dt_s)
             nodes |= chain
             edges += pairwise([path.source, *chain, layer.name])
         nodes[layer.name] = _neurons(layer, dt_s)
@@ -85,11 +85,11 @@ def _neurons(layer: SpikingLayer, dt_s: float) -> nir.NIRNode:
 
 
 def _path_nodes(
-    network: SpikingNetwork, layer: SpikingLayer, path: Path, index: int, bias: Tensor | None, steps: int, dt_s: float
+    network: SpikingNetwork, layer: SpikingLayer, path: Path, index: int, bias: Tensor | None, dt_s: float
 ) -> dict[str, nir.NIRNode]:
     nodes: dict[str, nir.NIRNode] = {}
     stem = f"{layer.name}_from_{path.source}" + (f"_{index}" if index else "")
-    waited = delay(network, path.source, layer, steps)
+    waited = delay(network, path.source, layer)
     shape = network.shape_of(path.source)
     if waited:
         nodes[f"{stem}_delay"] = nir.Delay(delay=np.full(shape, waited * dt_s))

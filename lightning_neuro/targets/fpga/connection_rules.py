@@ -62,7 +62,12 @@ def _delays_refused(parallel: tuple[Projection, ...]) -> Violation:
 def _source(projection: Projection, before: str, seen: set[str]) -> Iterator[Violation]:
     """Where spikes may come from, and when: the layer before at once, the layer itself one step later."""
     kinds = {
-        before: ("delay", 0, "no delay between layers", "remove the delay between layers   (train again)"),
+        before: (
+            "delay",
+            0,
+            "no delay between layers",
+            "no delay between layers; for a converted network model.conversion.schedule=synchronous   (train again)",
+        ),
         projection.post: (
             "recurrent delay",
             1,

@@ -132,7 +132,7 @@ def input_numbers(graph: HardwareGraph) -> Iterator[Violation]:
             what="input bits",
             needed=str(form.bits),
             available=f"{VALUE_BITS[0]} to {VALUE_BITS[-1]}",
-            remedy="quantize.input_bits=8",
+            remedy="data.coding.kind=rate   (train again)",
         )
 
 

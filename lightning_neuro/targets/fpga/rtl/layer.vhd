@@ -59,7 +59,7 @@ architecture rtl of layer is
   signal write, add, add_n, synapse_add_n, membrane_bias : std_logic;
 begin
 
-  spread : if L.spreads generate
+  spreading : if L.spreads generate
     generator : entity work.address_generator
       generic map (
         INDEX => INDEX

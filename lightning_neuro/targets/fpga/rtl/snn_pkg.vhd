@@ -212,16 +212,16 @@ package body snn_pkg is
 
   function rows_of_lane(values : integer_vector; rows : positive; lane : natural; lanes : positive; groups : positive)
     return integer_vector is
-    constant NEURONS : positive := values'length / rows;
-    constant STRIDE  : positive := 2 ** index_bits(groups);
+    constant COUNT  : positive := values'length / rows;
+    constant STRIDE : positive := 2 ** index_bits(groups);
     variable result  : integer_vector(0 to 2 ** index_bits(rows) * STRIDE - 1);
     variable row, neuron : natural;
   begin
     for k in result'range loop
       row := (k / STRIDE) mod rows;
       neuron := ((k mod STRIDE) mod groups) * lanes + lane;
-      if neuron < NEURONS then
-        result(k) := values(values'low + row * NEURONS + neuron);
+      if neuron < COUNT then
+        result(k) := values(values'low + row * COUNT + neuron);
       else
         result(k) := 0;
       end if;
@@ -381,15 +381,15 @@ package body snn_pkg is
   end function;
 
   function times(value : unsigned; factor : natural; bits : positive) return unsigned is
-    constant DIGITS : integer_vector := signed_digits(factor);
+    constant FACTOR_DIGITS : integer_vector := signed_digits(factor);
     variable term   : unsigned(bits - 1 downto 0);
     variable total  : unsigned(bits - 1 downto 0) := (bits - 1 downto 0 => '0');
   begin
-    for k in DIGITS'range loop
-      if DIGITS(k) /= 0 and k < bits then
+    for k in FACTOR_DIGITS'range loop
+      if FACTOR_DIGITS(k) /= 0 and k < bits then
         term := (bits - 1 downto 0 => '0');
         term(bits - 1 downto k) := resize(value, bits - k);
-        if DIGITS(k) > 0 then
+        if FACTOR_DIGITS(k) > 0 then
           total := total + term;
         else
           total := total - term;
@@ -399,21 +399,21 @@ package body snn_pkg is
     return total;
   end function;
 
-  -- Multiplication by 2**SHIFT / divisor, rounded up: exact while divisor * most <= 2**SHIFT.
+  -- Multiplication by 2**PLACES / divisor, rounded up: exact while divisor * most <= 2**PLACES.
   function quotient(value : unsigned; divisor, most : positive) return unsigned is
-    constant SHIFT   : natural  := index_bits(divisor) + index_bits(most);
-    constant BITS    : positive := index_bits(most);
-    variable product : unsigned(SHIFT + BITS downto 0);
+    constant PLACES   : natural  := index_bits(divisor) + index_bits(most);
+    constant WIDTH    : positive := index_bits(most);
+    variable product : unsigned(PLACES + WIDTH downto 0);
   begin
     if divisor = 1 then
-      return resize(value, BITS);
+      return resize(value, WIDTH);
     elsif most <= divisor then
-      return (BITS - 1 downto 0 => '0');
+      return (WIDTH - 1 downto 0 => '0');
     elsif 2 ** index_bits(divisor) = divisor then
-      return resize(value(value'high downto value'low + index_bits(divisor)), BITS);
+      return resize(value(value'high downto value'low + index_bits(divisor)), WIDTH);
     end if;
-    product := times(value, (2 ** SHIFT + divisor - 1) / divisor, SHIFT + BITS + 1);
-    return product(SHIFT + BITS - 1 downto SHIFT);
+    product := times(value, (2 ** PLACES + divisor - 1) / divisor, PLACES + WIDTH + 1);
+    return product(PLACES + WIDTH - 1 downto PLACES);
   end function;
 
   function leak_by_product(value : signed; multiplier : unsigned; shift : natural) return signed is
