@@ -1,4 +1,4 @@
-"""Callbacks for anybody's Trainer: neuron constants in the checkpoint, ANN to SNN, integers, NIR, artefacts."""
+"""Callbacks for anybody's Trainer: neuron constants in the checkpoint, ANN to SNN, integers, widths, NIR, artefacts."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ from lightning_neuro.callbacks.export_nir import ExportNIR
 from lightning_neuro.callbacks.parameter_buffers import ParameterBuffers
 from lightning_neuro.callbacks.quantization_aware import QuantizationAware
 from lightning_neuro.callbacks.quantize import Quantize
+from lightning_neuro.callbacks.search import Search
 
-__all__ = ["ConvertAtFitEnd", "Deploy", "ExportNIR", "ParameterBuffers", "QuantizationAware", "Quantize"]
+__all__ = ["ConvertAtFitEnd", "Deploy", "ExportNIR", "ParameterBuffers", "QuantizationAware", "Quantize", "Search"]

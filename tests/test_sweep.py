@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 
+import pytest
 from rich.console import Console
 
 from lightning_neuro.sweep import Job, table, without_common, write_csv
@@ -48,17 +49,24 @@ def test_the_csv_holds_every_number(tmp_path):
     assert rows[1] == {"overrides": "seed=1 model=lif", "test_accuracy": "0.96", "seconds": "12.0"}
 
 
-def test_a_sweep_over_seeds_ends_with_its_table(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_over_seeds_ends_with_its_table(monkeypatch, tmp_path, capsys, launcher):
+    if launcher != "basic":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.chdir(tmp_path)
     options = [
         "trainer=debug",
         "callbacks.quantize=null",
         "callbacks.nir=null",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
+        f"hydra/launcher={launcher}",
     ]
+    (tmp_path / "sweep").mkdir()  # of an earlier sweep that was killed
+    (tmp_path / "sweep" / ".run000007.json").write_text('{"sweep": "other", "overrides": ["seed=7"], "numbers": {}}')
     monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=0,1", *options])
     main()
     rows = list(csv.DictReader((tmp_path / "sweep" / "sweep.csv").open()))
     assert [row["overrides"] for row in rows] == ["seed=0", "seed=1"]
     assert all(0 < float(row["test_accuracy"]) < 1 for row in rows)
+    assert not list((tmp_path / "sweep").glob(".run*"))
     assert "standard deviation" in capsys.readouterr().out

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.quantize import QuantizeSpec, Widths, one_if_equal
-from lightning_neuro.search.choice import Price
+from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.journal import Journal
 from lightning_neuro.search.measure import Point, Subject, measure
 from lightning_neuro.search.parallel import in_threads
-from lightning_neuro.search.space import Space, numbers
+from lightning_neuro.search.space import Space
 from lightning_neuro.targets.base import Progress
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Optimisation:
     """How Optuna looks.
 
     Args:
-        trials: points in all, earlier runs of the same study included.
+        trials: points in all, earlier runs and other processes of the same study included.
         seed: of the sampler.
     """
 
@@ -44,7 +44,7 @@ def optimise(
     journal: Journal,
     space: Space,
     how: Optimisation,
-    price: Price,
+    price_name: str,
     workers: int,
     folder: Path,
     progress: Progress,
@@ -53,10 +53,10 @@ def optimise(
 
     Args:
         subject: network and samples.
-        journal: points measured before; they are told to a new study and not measured again.
+        journal: points measured before, which are not measured again.
         space: widths that are combined.
         how: trials and seed.
-        price: cost of a point.
+        price_name: which cost counts, a key of ``PRICES``; every price and space have a study of their own.
         workers: threads.
         folder: where the study is kept.
         progress: called with what is going on, trials done and trials in all.
@@ -67,31 +67,36 @@ def optimise(
     Raises:
         ConfigError: Optuna is not installed.
     """
-    study = _study(folder, how)
-    known = {_key(point.widths, subject): point for point in journal.points}
-    finished = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-    what = "points that Optuna asks for"
-    progress(what, finished, how.trials)
+    study = _study(folder, how, f"{price_name} of {space}")
+    price, what = PRICES[price_name].of, "points that Optuna asks for"
+    asked = running = 0
 
-    def work(task: tuple[optuna.trial.Trial, Widths]) -> Point:
-        return known.get(_key(task[1], subject)) or measure(subject, task[1])
+    def tasks() -> Iterator[tuple[optuna.trial.Trial, Widths, Point | None]]:
+        nonlocal asked, running
+        while _finished(study) + running < how.trials:
+            trial = study.ask()
+            if asked == 0:  # processes that share the study draw other numbers, and so does one that goes on
+                study.sampler = _sampler(how.seed + trial.number)
+            asked, running = asked + 1, running + 1
+            widths = _suggested(trial, space, subject.populations)
+            journal.refresh()
+            known = (point for point in journal.points if point.widths == widths)
+            yield trial, widths, next(known, None)
 
-    for (trial, widths), point in in_threads(work, _asked(study, space, subject, how.trials - finished), workers):
-        if _key(widths, subject) not in known:
-            known[_key(widths, subject)] = point
-            journal.add(point)
+    def work(task: tuple[optuna.trial.Trial, Widths, Point | None]) -> Point:
+        return task[2] or measure(subject, task[1])
+
+    progress(what, min(_finished(study), how.trials), how.trials)
+    for (trial, _, _), point in in_threads(work, tasks(), workers):
+        journal.add(point)
         study.tell(trial, (point.accuracy, price(point)))
-        finished += 1
-        progress(what, finished, how.trials)
-    return list(known.values())
+        running -= 1
+        progress(what, min(_finished(study), how.trials), how.trials)
+    return list(journal.points)
 
 
-def _asked(
-    study: optuna.Study, space: Space, subject: Subject, count: int
-) -> Iterator[tuple[optuna.trial.Trial, Widths]]:
-    for _ in range(count):
-        trial = study.ask()
-        yield trial, _suggested(trial, space, subject.populations)
+def _finished(study: optuna.Study) -> int:
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
 def _suggested(trial: optuna.trial.Trial, space: Space, populations: tuple[str, ...]) -> Widths:
@@ -112,7 +117,7 @@ def _suggested(trial: optuna.trial.Trial, space: Space, populations: tuple[str, 
     return one_if_equal(specs)
 
 
-def _study(folder: Path, how: Optimisation) -> optuna.Study:
+def _study(folder: Path, how: Optimisation, name: str) -> optuna.Study:
     try:
         import optuna
         from optuna.storages.journal import JournalFileBackend
@@ -126,13 +131,15 @@ def _study(folder: Path, how: Optimisation) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
-        study_name="widths",
+        study_name=name,
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(folder / STUDY))),
         directions=("maximize", "minimize"),
-        sampler=optuna.samplers.TPESampler(seed=how.seed, multivariate=True),
+        sampler=_sampler(how.seed),
         load_if_exists=True,
     )
 
 
-def _key(widths: Widths, subject: Subject) -> str:
-    return str(numbers(widths, subject.populations))
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    import optuna  # imported late: a search over a grid does without
+
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 from threadpoolctl import threadpool_limits
 
@@ -18,7 +19,7 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import Widths
 from lightning_neuro.search.choice import front, recommend
 from lightning_neuro.search.cost import PRICES
-from lightning_neuro.search.journal import Heading, Journal
+from lightning_neuro.search.journal import Heading, Journal, inputs_digest
 from lightning_neuro.search.measure import Point, Subject, measure, rounded
 from lightning_neuro.search.optimise import Optimisation, optimise
 from lightning_neuro.search.parallel import in_threads
@@ -98,7 +99,11 @@ def search(path: Path, out: Path, request: SearchRequest, progress: Progress) ->
     subject = _subject(record, path, request)
     price = PRICES[request.price].of
     heading = Heading(
-        sha256=graph_sha256(subject.graph), samples=len(subject.evaluation), populations=subject.populations
+        sha256=graph_sha256(subject.graph),
+        samples=len(subject.evaluation),
+        inputs=inputs_digest(subject.evaluation, subject.calibration),
+        lanes=request.lanes,
+        populations=subject.populations,
     )
     journal = Journal(out / JOURNAL, heading)
     resumed = len(journal.points)
@@ -110,7 +115,7 @@ def search(path: Path, out: Path, request: SearchRequest, progress: Progress) ->
             points = _measure_all(subject, journal, grid(request.space, subject.populations), request.workers, progress)
         else:
             points = optimise(
-                subject, journal, request.space, request.optimisation, price, request.workers, out, progress
+                subject, journal, request.space, request.optimisation, request.price, request.workers, out, progress
             )
     best = recommend(points, price, float_accuracy, request.tolerance)
     if best is not None and request.keep and path.suffix == ".ckpt":
@@ -154,15 +159,23 @@ def _subject(record: NetworkRecord, path: Path, request: SearchRequest) -> Subje
 def _measure_all(
     subject: Subject, journal: Journal, wanted: Sequence[Widths], workers: int, progress: Progress
 ) -> list[Point]:
-    """All points of a grid, those of the journal included, in the grid's order."""
-    known = {_key(point.widths, subject): point for point in journal.points}
-    missing = [widths for widths in wanted if _key(widths, subject) not in known]
+    """All points of a grid, those of the journal included, in the grid's order.
+
+    They are measured in an order of chance: processes that share the folder then seldom measure the same point.
+    """
     what = "points of the grid"
-    progress(what, len(wanted) - len(missing), len(wanted))
-    for widths, point in in_threads(lambda w: measure(subject, w), missing, workers):
+
+    def missing() -> Iterator[Widths]:
+        for widths in SystemRandom().sample(wanted, len(wanted)):
+            journal.refresh()
+            if widths not in journal:
+                yield widths
+
+    progress(what, sum(widths in journal for widths in wanted), len(wanted))
+    for _, point in in_threads(lambda widths: measure(subject, widths), missing(), workers):
         journal.add(point)
-        known[_key(widths, subject)] = point
-        progress(what, sum(_key(w, subject) in known for w in wanted), len(wanted))
+        progress(what, sum(widths in journal for widths in wanted), len(wanted))
+    known = {_key(point.widths, subject): point for point in journal.points}
     return [known[_key(widths, subject)] for widths in wanted]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -166,6 +167,6 @@ def write(found: Found, out: Path) -> None:
     if found.profile:
         contents["profile.csv"] = profile_csv(found.profile).encode()
     for name, content in contents.items():
-        temporary = out / f".{name}.partial"
+        temporary = out / f".{name}.{os.getpid()}.partial"  # several processes may end at once
         temporary.write_bytes(content)
         temporary.replace(out / name)

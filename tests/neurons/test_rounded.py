@@ -17,7 +17,7 @@ from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import QuantizeSpec
 from lightning_neuro.models.network import NeuronOptions, build
-from lightning_neuro.neurons.rounded_weights import float_weight, round_weights
+from lightning_neuro.neurons.rounded_weights import SEARCH_EVERY, float_weight, round_weights
 from lightning_neuro.quantization_aware import parse_widths, train_rounded
 from tests.graph.networks import spikes
 
@@ -151,3 +151,36 @@ def test_widths_that_no_format_has_are_refused(text: str) -> None:
 def test_a_module_without_weights_is_refused() -> None:
     with pytest.raises(ConfigError, match="no layer with weights"):
         train_rounded(nn.Sequential(nn.ReLU()), parse_widths("w4"), "searched")
+
+
+def test_membranes_without_leak_stay_real_in_training() -> None:
+    rounded, plain = (network("subtract", 0, None, False, beta=1.0) for _ in range(2))
+    train_rounded(rounded, parse_widths("w16v8"), "searched")
+    signal = torch.from_numpy(spikes(4, 20, 12)).transpose(0, 1).float()
+    drive = plain[0](signal)
+    assert torch.equal(rounded.train()[1](drive)[1], plain[1](drive)[1])
+
+
+def test_narrow_membranes_of_snntorch_coarsen_weights_as_deployment_does() -> None:
+    from lightning_neuro.peers import snntorch
+
+    modules = nn.Sequential(nn.Linear(40, 8), snntorch.Leaky(beta=0.9, threshold=2.0))
+    [rounded] = train_rounded(modules, parse_widths("w6v5"), "searched").values()
+    assert rounded.effective_lsb() == pytest.approx(2 * 2.0 / 15)
+
+
+def test_the_scale_is_searched_again_after_many_updates_and_not_in_evaluation() -> None:
+    layer = nn.Linear(6, 3)
+    rounded = round_weights(layer, 4, 0.0, "searched")
+    scales = []
+    for _ in range(SEARCH_EVERY + 2):
+        with torch.no_grad():
+            float_weight(layer).mul_(1.05)  # an update
+        layer.eval()
+        scales.append(float(rounded.lsb))
+        _ = layer.weight
+        assert float(rounded.lsb) == scales[-1]
+        layer.train()
+        _ = layer.weight, layer.weight  # two uses, one search
+    changes = np.flatnonzero(np.diff(scales))
+    assert changes.tolist() == [SEARCH_EVERY - 1]  # registering the rounding used the weight once

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +29,7 @@ from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, Quanti
 from lightning_neuro.search.choice import front, recommend
 from lightning_neuro.search.cli import search_from_overrides
 from lightning_neuro.search.cost import Cost
+from lightning_neuro.search.journal import Heading, Journal
 from lightning_neuro.search.measure import Point, saturation
 from lightning_neuro.search.run import JOURNAL
 from lightning_neuro.search.space import Space, from_numbers, grid, label, numbers
@@ -133,7 +136,7 @@ def test_a_killed_process_leaves_points_that_count(checkpoint: Path) -> None:
 
 def test_points_of_another_network_are_not_continued(checkpoint: Path) -> None:
     _, out = search_from_overrides(checkpoint, (*SMALL, "keep=false"), silent)
-    with pytest.raises(ConfigError, match="another network or to other samples"):
+    with pytest.raises(ConfigError, match="another network, to other samples"):
         search_from_overrides(checkpoint, (*SMALL, "samples=3", f"out={out}"), silent)
 
 
@@ -224,3 +227,47 @@ def test_foreign_samples_without_labels_are_refused(checkpoint: Path) -> None:
     torch.save(whole, checkpoint)
     with pytest.raises(ConfigError, match="no labelled samples"):
         search_from_overrides(checkpoint, SMALL, silent)
+
+
+def test_two_processes_share_a_folder_and_spoil_nothing(checkpoint: Path) -> None:
+    wide = ("space.weight_bits=[2,3,4,5,6]", "space.state_bits=[6,7,8,9]", "space.leak_bits=[3]", "workers=1")
+    command = [
+        sys.executable,
+        "-m",
+        "lightning_neuro.cli",
+        "search",
+        str(checkpoint),
+        *wide,
+        "tolerance=1.0",
+        "keep=false",
+    ]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=240)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    lines = (checkpoint.parent / "search" / JOURNAL).read_text().splitlines()
+    widths_of_lines = [str(json.loads(line)["widths"]) for line in lines[1:]]
+    assert len(widths_of_lines) == len(set(widths_of_lines)) == 20
+
+
+def test_writers_see_each_others_points_and_heal_a_broken_line(tmp_path: Path) -> None:
+    heading = Heading(sha256="a", samples=1, inputs="b", lanes="auto", populations=("p",))
+    one, other = Journal(tmp_path / "x", heading), Journal(tmp_path / "x", heading)
+    one.add(point(0.5, 1))
+    with (tmp_path / "x").open("a") as stream:
+        stream.write('{"widths": [[4')  # killed here
+    other.add(point(0.6, 2))
+    other.add(point(0.7, 1))  # known from the first
+    one.refresh()
+    assert [p.accuracy for p in one.points] == [p.accuracy for p in other.points] == [0.5, 0.6]
+    assert Journal(tmp_path / "x", heading).points == one.points
+    with pytest.raises(ConfigError, match="lanes"):
+        Journal(tmp_path / "x", dataclasses.replace(heading, lanes=4))
+
+
+def test_every_price_has_an_optuna_study_of_its_own(checkpoint: Path) -> None:
+    pytest.importorskip("optuna")
+    space = (*SMALL, "method=optuna", "keep=false", "trials=3")
+    search_from_overrides(checkpoint, space, silent)
+    seen: list[tuple[int, int]] = []
+    search_from_overrides(checkpoint, (*space, "price=area"), lambda what, done, total: seen.append((done, total)))
+    assert seen[0] == (0, 3) and seen[-1] == (3, 3)
