@@ -157,7 +157,8 @@ def test_commands_in_the_readme_exist() -> None:
 
 
 def test_keys_in_the_readme_exist() -> None:
-    homes = {"model": ["lif", "nir"], "data": ["digits", "mnist"], "trainer": ["default"], "target": ["fpga", "brainscales"]}
+    homes = {"model": ["lif", "nir"], "data": ["digits", "mnist"], "trainer": ["default"]}
+    homes["target"] = ["fpga", "brainscales"]
     deploy = yaml.safe_load((ROOT / "conf/deploy.yaml").read_text(encoding="utf-8"))
     keys = re.findall(r"\b(model|data|trainer|target|verify|quantize)\.(\w+)=", COMMANDS)
     assert keys
