@@ -74,6 +74,16 @@ def test_deploy_proves_the_artefact(run_folder: Path) -> None:
     assert "PASSED" in done.stdout
 
 
+@needs_tools
+def test_the_example_with_a_pretrained_ann_runs(tmp_path: Path) -> None:
+    done = program(tmp_path, str(ROOT / "examples" / "convert_pretrained.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [report] = (json.loads(path.read_text()) for path in tmp_path.rglob("deploy/fpga/report.json"))
+    assert {check["name"]: check["outcome"] for check in report["checks"]}["ghdl_bit_exact"] == "passed"
+    assert report["accuracy"]["quantized"] > 0.9 and "ANN" in done.stdout
+    assert any("converted from an ANN: T = 8" in sentence for sentence in report["assumptions"])
+
+
 @pytest.mark.skipif(
     not all(find_spec(name) for name in ("nest", "spynnaker")), reason="pip install nest-simulator sPyNNaker"
 )

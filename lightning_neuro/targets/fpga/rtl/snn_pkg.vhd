@@ -212,16 +212,16 @@ package body snn_pkg is
 
   function rows_of_lane(values : integer_vector; rows : positive; lane : natural; lanes : positive; groups : positive)
     return integer_vector is
-    constant COUNT  : positive := values'length / rows;
-    constant STRIDE : positive := 2 ** index_bits(groups);
+    constant ROW_LENGTH : positive := values'length / rows;
+    constant STRIDE     : positive := 2 ** index_bits(groups);
     variable result  : integer_vector(0 to 2 ** index_bits(rows) * STRIDE - 1);
     variable row, neuron : natural;
   begin
     for k in result'range loop
       row := (k / STRIDE) mod rows;
       neuron := ((k mod STRIDE) mod groups) * lanes + lane;
-      if neuron < COUNT then
-        result(k) := values(values'low + row * COUNT + neuron);
+      if neuron < ROW_LENGTH then
+        result(k) := values(values'low + row * ROW_LENGTH + neuron);
       else
         result(k) := 0;
       end if;
@@ -401,8 +401,8 @@ package body snn_pkg is
 
   -- Multiplication by 2**PLACES / divisor, rounded up: exact while divisor * most <= 2**PLACES.
   function quotient(value : unsigned; divisor, most : positive) return unsigned is
-    constant PLACES   : natural  := index_bits(divisor) + index_bits(most);
-    constant WIDTH    : positive := index_bits(most);
+    constant PLACES  : natural  := index_bits(divisor) + index_bits(most);
+    constant WIDTH   : positive := index_bits(most);
     variable product : unsigned(PLACES + WIDTH downto 0);
   begin
     if divisor = 1 then
