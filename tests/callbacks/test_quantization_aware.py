@@ -28,6 +28,7 @@ class Images(Stranger):
     def __init__(self) -> None:
         super().__init__(leaky)
         self.fc1, self.fc2 = nn.Conv2d(1, 3, 3, bias=False), nn.Linear(48, 3)  # type: ignore[assignment]
+        self.fc1.weight.data.abs_()  # spikes whatever was drawn
 
     def forward(self, raster: Tensor) -> Tensor:
         assert isinstance(self.cell1, snntorch.Leaky) and isinstance(self.cell2, snntorch.Leaky)
@@ -77,7 +78,7 @@ def test_one_scale_serves_all_time_steps_between_two_updates(tmp_path: Path) -> 
     module, seen = Stranger(leaky), []
 
     class Watch(pl.Callback):
-        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: object) -> None:
+        def on_before_zero_grad(self, trainer, pl_module, optimizer) -> None:  # once per step
             seen.append([int(part.updates) for part in pl_module.modules() if isinstance(part, RoundedWeights)])
 
     run(module, loader(), tmp_path, QuantizationAware("w4"), Watch())
