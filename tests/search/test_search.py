@@ -260,6 +260,7 @@ def test_writers_see_each_others_points_and_heal_a_broken_line(tmp_path: Path) -
     one.refresh()
     assert [p.accuracy for p in one.points] == [p.accuracy for p in other.points] == [0.5, 0.6]
     assert Journal(tmp_path / "x", heading).points == one.points
+    assert all(json.loads(line) for line in (tmp_path / "x").read_text().splitlines())
     with pytest.raises(ConfigError, match="lanes"):
         Journal(tmp_path / "x", dataclasses.replace(heading, lanes=4))
 
