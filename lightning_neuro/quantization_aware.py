@@ -106,7 +106,9 @@ def train_rounded(network: nn.Module, widths: TrainedWidths, scale: Scale) -> di
         if not isinstance(module, LAYERS):
             continue
         found[name] = round_weights(module, widths.weight_bits, _least_lsb(behind, widths), scale)
-        if isinstance(behind, LIF) and behind.reset != "none" and widths.state_bits is not None:
+        if not isinstance(behind, LIF) or getattr(module, "out_features", behind.size) != behind.size:
+            continue
+        if behind.reset != "none" and widths.state_bits is not None:
             behind.kernel_in_training = _Kernels(found[name], widths.state_bits, widths.leak_bits)
     if not found:
         raise ConfigError(

@@ -55,9 +55,9 @@ def test_other_widths_get_scales_of_their_own_for_the_weights_they_start_with(tm
 def test_a_learned_scale_is_kept_by_the_same_widths(tmp_path: Path) -> None:
     old, new = (model(seed, quantize="w4", quantize_scale="learned") for seed in (1, 2))
     for rounding in roundings(old):
-        rounding.lsb.data.mul_(1.5)  # learned
+        rounding.log_lsb.data.add_(0.5)  # learned
     start_from(saved(old, tmp_path), new)
-    assert all(a.lsb == b.lsb for a, b in zip(roundings(new), roundings(old), strict=True))
+    assert all(a.log_lsb == b.log_lsb for a, b in zip(roundings(new), roundings(old), strict=True))
 
 
 @pytest.mark.parametrize("options", [{"layers": [6, 4, 3]}, {"layers": [6, 3]}, {"bias": True}, {"tau_syn": 5e-3}])

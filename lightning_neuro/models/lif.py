@@ -112,6 +112,7 @@ class LIFClassifier(pl.LightningModule):
         last_reset = "none" if readout in MEMBRANE_READOUTS else reset
         self.network = build(layers, beta, bias, last_reset, options)
         if quantize is not None:
+            _one_rounding(weight_step)
             self.trained_widths = parse_widths(quantize)
             train_rounded(self.network, self.trained_widths, quantize_scale)  # type: ignore[arg-type]  # checked there
         self.loss = make_loss(loss, loss_gain, label_smoothing)
@@ -224,6 +225,16 @@ class LIFClassifier(pl.LightningModule):
         ]
         optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr)
         return make_schedule(self.schedule, optimizer, int(self.trainer.estimated_stepping_batches))
+
+
+def _one_rounding(weight_step: float | None) -> None:
+    if weight_step is not None:
+        raise ConfigError(
+            f"weight_step={weight_step} beside quantize",
+            where="model.quantize, model.weight_step",
+            why="both round the weights in training, to different grids",
+            next_command="model.weight_step=null   (or model.quantize=null)",
+        )
 
 
 def _check_ranges(*, lr: float, weight_decay: float, dropout: float, weight_clip: float | None) -> None:

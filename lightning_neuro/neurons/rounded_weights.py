@@ -33,15 +33,17 @@ class RoundedWeights(nn.Module):
         bits: width of the integers, sign included.
         least_lsb: smallest LSB, so that a narrow membrane still holds its threshold; 0 where that is no question.
         scale: "searched": the LSB of least squared error, looked for every ``SEARCH_EVERY`` steps of the optimiser;
-            "learned": the LSB is a parameter, with the gradient of learned step size quantisation.
+            "learned": its logarithm is a parameter, with the gradient of learned step size quantisation; steps of an
+            optimiser, however large, then change it by a factor and never below 0.
 
     Attributes:
-        lsb: of the weights, kept in checkpoints.
+        lsb, log_lsb: of the weights, or its natural logarithm where it is learned; kept in checkpoints.
         updates: changes of the weights since training began, kept in checkpoints so that a resumed run searches when
             an uninterrupted one does.
     """
 
     lsb: Tensor
+    log_lsb: Tensor
     updates: Tensor
 
     def __init__(self, weight: Tensor, bits: int, least_lsb: float, scale: Scale) -> None:
@@ -50,36 +52,47 @@ class RoundedWeights(nn.Module):
         self.low, self.high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         first = torch.tensor(self._best(weight), dtype=torch.float32)
         if scale == "learned":
-            self.lsb = nn.Parameter(first)
+            self.log_lsb = nn.Parameter(first.log())
         else:
             self.register_buffer("lsb", first)
         self.register_buffer("updates", torch.tensor(0))
-        self._version: int | None = None
+        self._seen: int | None = None  # version of the weights that was counted last
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the rounded weight, any shape."""
         # one LSB for all uses of a weight between two steps of the optimiser: time steps, accumulated batches, both
-        if self.training and self.scale == "searched" and weight._version != self._version:
+        if self.training and self.scale == "searched" and weight._version != self._seen:
             if int(self.updates) % SEARCH_EVERY == 0:
                 self._search(weight)
             self.updates += 1
-            self._version = weight._version
-        lsb = self.lsb if self.scale == "searched" else self.lsb.clamp_min(max(self.least_lsb, _SMALLEST_LSB))
-        return _RoundStraightThrough.apply(weight, lsb, self.low, self.high)  # type: ignore[no-any-return]
+            self._seen = weight._version
+        return _RoundStraightThrough.apply(weight, self._lsb(), self.low, self.high)  # type: ignore[no-any-return]
 
     def restart(self, weight: Tensor) -> None:
         """Take the best LSB of other weights, as when training starts."""
         self.updates.zero_()
-        self._version = None
+        self._seen = None
         self._search(weight)
 
     def _search(self, weight: Tensor) -> None:
+        best = self._best(weight)
         with torch.no_grad():
-            self.lsb.fill_(self._best(weight))
+            if self.scale == "learned":
+                self.log_lsb.fill_(math.log(best))
+            else:
+                self.lsb.fill_(best)
 
     def effective_lsb(self) -> float:
         """The LSB that the weights have now."""
-        return max(float(self.lsb.detach()), self.least_lsb, _SMALLEST_LSB)
+        return float(self._lsb().detach())
+
+    def _lsb(self) -> Tensor:
+        if self.scale == "searched":
+            return self.lsb
+        if self.training:
+            with torch.no_grad():  # at its limit it keeps a gradient, which leads back
+                self.log_lsb.clamp_(min=math.log(max(self.least_lsb, _SMALLEST_LSB)))
+        return self.log_lsb.exp()
 
     def _best(self, weight: Tensor) -> float:
         return max(best_lsb(weight.detach().double().cpu().numpy(), self.bits), self.least_lsb)

@@ -56,7 +56,7 @@ def inputs_digest(*sets: Inputs | None) -> str:
             values = inputs.times if isinstance(inputs, SpikeTimeSet) else inputs.spikes
             for array in (values, inputs.labels):
                 digest.update(f"{array.shape} {array.dtype}".encode())
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

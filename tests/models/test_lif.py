@@ -43,6 +43,8 @@ OPTIONS = {
     "weight_decay": 0.0,
     "weight_clip": None,
     "schedule": "one_cycle",
+    "quantize": None,
+    "quantize_scale": "searched",
     "noise": "ideal",
     "weight_step": None,
 }
@@ -217,6 +219,8 @@ def test_schedules_are_functions_of_progress():
         {"lr": -1.0},
         {"dropout": 1.0},
         {"weight_clip": 0.0},
+        {"quantize": "w4", "weight_step": 0.1},
+        {"quantize": "four bits"},
     ],
 )
 def test_impossible_options_are_refused_by_name(wrong):

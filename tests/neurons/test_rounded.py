@@ -73,7 +73,20 @@ def test_a_learned_lsb_has_a_gradient() -> None:
     layer = nn.Linear(6, 3)
     rounded = round_weights(layer, 4, 0.0, "learned")
     (layer.weight**2).sum().backward()
-    assert isinstance(rounded.lsb, nn.Parameter) and rounded.lsb.grad is not None and rounded.lsb.grad != 0
+    assert isinstance(rounded.log_lsb, nn.Parameter) and rounded.log_lsb.grad is not None and rounded.log_lsb.grad != 0
+
+
+def test_a_learned_lsb_survives_steps_larger_than_itself_and_leaves_its_limit_again() -> None:
+    layer = nn.Linear(6, 3)
+    rounded = round_weights(layer, 4, 0.01, "learned")
+    start = rounded.effective_lsb()
+    for target, reached in ((0.0, lambda lsb: lsb == pytest.approx(0.01)), (2.0, lambda lsb: lsb > start)):
+        optimiser = torch.optim.Adam([rounded.log_lsb], lr=0.1)
+        for _ in range(60):
+            optimiser.zero_grad()
+            (layer.weight.abs().max() - target).abs().backward()
+            optimiser.step()
+        assert reached(rounded.effective_lsb())
 
 
 @pytest.mark.parametrize(("reset", "delay"), [("zero", 0), ("zero", 1), ("subtract", 0), ("subtract", 1)])

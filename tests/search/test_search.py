@@ -254,12 +254,13 @@ def test_writers_see_each_others_points_and_heal_a_broken_line(tmp_path: Path) -
     one, other = Journal(tmp_path / "x", heading), Journal(tmp_path / "x", heading)
     one.add(point(0.5, 1))
     with (tmp_path / "x").open("a") as stream:
-        stream.write('{"widths": [[4')  # killed here
+        stream.write('{"widths": [[4' + 1000 * " ")  # killed here
     other.add(point(0.6, 2))
     other.add(point(0.7, 1))  # known from the first
     one.refresh()
     assert [p.accuracy for p in one.points] == [p.accuracy for p in other.points] == [0.5, 0.6]
     assert Journal(tmp_path / "x", heading).points == one.points
+    assert all(json.loads(line) for line in (tmp_path / "x").read_text().splitlines())
     with pytest.raises(ConfigError, match="lanes"):
         Journal(tmp_path / "x", dataclasses.replace(heading, lanes=4))
 

@@ -25,6 +25,8 @@ from lightning_neuro.graph.hardware_graph import (
     ResetKind,
     TimeBase,
 )
+from lightning_neuro.graph.quantize import counts
+from lightning_neuro.targets.brainscales.analog import RANGES
 from lightning_neuro.targets.brainscales.analog_rules import ANALOG_RULES
 from lightning_neuro.targets.brainscales.chip_resources import CYCLE_US
 from lightning_neuro.targets.brainscales.mapping import chip_network
@@ -56,7 +58,7 @@ def check_graph(graph: HardwareGraph, limits: Limits) -> tuple[Violation, ...]:
     Returns:
         All violations. Rules of the chip are asked only when the network is of a kind that can be mapped.
     """
-    found = tuple(v for rule in STRUCTURE_RULES for v in rule(graph, limits.mapping))
+    found = tuple(leakless(graph)) or tuple(v for rule in STRUCTURE_RULES for v in rule(graph, limits.mapping))
     if found:
         return found
     network = chip_network(graph, limits.mapping)
@@ -65,6 +67,19 @@ def check_graph(graph: HardwareGraph, limits: Limits) -> tuple[Violation, ...]:
 
 
 Found = Iterator[Violation]
+
+
+def leakless(graph: HardwareGraph) -> Found:
+    """Membranes leak: a network that counts, as one converted from an ANN does, is none for this chip."""
+    if graph.populations and graph.time is TimeBase.STEPPED and counts(graph):
+        resets = sorted({p.neuron.reset.kind.value for p in graph.populations if isinstance(p.neuron, Lif)})
+        yield Violation(
+            where="network",
+            what="neurons without leak (an ANN converted to spikes)",
+            needed=f"membranes that keep {graph.steps or 'all'} steps, biases, reset {' and '.join(resets)}",
+            available=f"membranes that decay within {RANGES['tau_mem_us'].high:g} us, reset to a voltage, no biases",
+            remedy="model=spike_time_brainscales (up to 128 hidden neurons in one run) or model=lif   (train again)",
+        )
 
 
 def populated(graph: HardwareGraph, options: MappingOptions) -> Found:

@@ -23,6 +23,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     Window,
 )
+from lightning_neuro.graph.lower import lower
 from lightning_neuro.targets.brainscales.analog import PUBLISHED, AnalogParameters, calibration_targets
 from lightning_neuro.targets.brainscales.analog_rules import ANALOG_RULES, shared_parameters
 from lightning_neuro.targets.brainscales.chip_network import ChipNetwork, ChipProjection, SpikeEvents
@@ -32,6 +33,7 @@ from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions
 from lightning_neuro.targets.brainscales.resource_rules import RESOURCE_RULES
 from tests.graph.first_spike_networks import network
 from tests.graph.networks import chain
+from tests.graph.rate_networks import rate_chain
 from tests.targets.brainscales.chip_networks import chip_chain, chip_layer
 
 OPTIONS = MappingOptions(
@@ -166,7 +168,7 @@ STRUCTURE: dict[str, tuple[HardwareGraph, tuple[str, ...], HardwareGraph, Limits
         LIMITS,
     ),
     "late bias": (
-        population(BASE, 0, late_biases=(LateBias(values=ones(0, 0, 0, 0, 0.5), onset=3),)),
+        population(BASE, 0, late_biases=(LateBias(values=ones(0, 0, 0, 0, 0.5), onset=3, until=None),)),
         ("layer1", "bias", "up to 0.5"),
         BASE,
         LIMITS,
@@ -502,3 +504,10 @@ def test_there_are_more_than_twenty_rules_and_each_says_what_it_is() -> None:
     rules = (*STRUCTURE_RULES, *ANALOG_RULES, *RESOURCE_RULES)
     assert len(rules) >= 30 and len({rule.__name__ for rule in rules}) == len(rules)
     assert all(rule.__doc__ for rule in rules)
+
+
+def test_a_converted_network_is_refused_in_one_sentence_that_says_what_would_fit() -> None:
+    chain = rate_chain([6, 5, 3], schedule="synchronous", steps=8)
+    (found,) = check_graph(lower(chain.graph, chain.metadata), LIMITS)
+    assert "without leak" in found.what and "60 us" in found.available
+    assert "model=spike_time_brainscales" in found.remedy
