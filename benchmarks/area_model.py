@@ -37,7 +37,8 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget, yosys
 from lightning_neuro.targets.fpga.area import LayerShape, block_rams, features, luts, shape_of

@@ -1,6 +1,6 @@
 """What steps and widths cost a trained first-spike network: accuracy by dt, rounding rule of decays, and weight bits.
 
-    python benchmarks/first_spike_steps.py outputs/latest/best.ckpt
+python benchmarks/first_spike_steps.py outputs/latest/best.ckpt
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import FIRST_SPIKE_SPEC
+from lightning_neuro.graph.widths import FIRST_SPIKE_SPEC
 from lightning_neuro.in_steps import in_steps
 
 WEIGHT_BITS = (5, 6, 7, 8, 10)

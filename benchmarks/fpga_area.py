@@ -39,7 +39,8 @@ from lightning_neuro.graph.hardware_graph import (
     zeros,
 )
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget

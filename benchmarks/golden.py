@@ -22,7 +22,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import DEFAULT_SPEC
+from lightning_neuro.graph.widths import DEFAULT_SPEC
 from tests.graph.networks import chain
 
 SAMPLES, STEPS, RATE = 10_000, 32, 0.13

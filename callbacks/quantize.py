@@ -9,7 +9,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from typing_extensions import override
 
 from lightning_neuro.finish import QuantizedResult, checkpoint_files, quantize_checkpoint
-from lightning_neuro.graph.quantize import QuantizeRequest
+from lightning_neuro.graph.widths import QuantizeRequest
 from lightning_neuro.quantization_aware import trained_or
 
 

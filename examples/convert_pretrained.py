@@ -12,7 +12,7 @@ from lightning_neuro.convert import DEFAULT, convert, evaluate
 from lightning_neuro.convert.checkpoints import save_converted
 from lightning_neuro.convert.samples import first_of
 from lightning_neuro.finish import quantize_checkpoint
-from lightning_neuro.graph.quantize import QuantizeRequest
+from lightning_neuro.graph.widths import QuantizeRequest
 
 torch.manual_seed(0)
 pixels, labels = (torch.tensor(array) for array in load_digits(return_X_y=True))

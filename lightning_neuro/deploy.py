@@ -27,15 +27,9 @@ from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import (
-    QuantizeRequest,
-    QuantizeSpec,
-    Widths,
-    default_spec,
-    in_words,
-    widths_of,
-)
+from lightning_neuro.graph.quantize import default_spec
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.graph.widths import QuantizeRequest, QuantizeSpec, Widths, in_words, widths_of
 from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
@@ -112,9 +106,7 @@ def deploy(
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(
-            lambda: _accuracies(source_graph, graph, record, arithmetic, progress)
-        )
+        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(source_graph, graph, record, arithmetic, progress))
         cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target, inputs, vectors)
         found = target.verify(job, folder, progress)
         report = Report(

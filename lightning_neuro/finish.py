@@ -25,7 +25,8 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, default_spec
+from lightning_neuro.graph.quantize import default_spec
+from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

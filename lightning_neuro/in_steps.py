@@ -22,8 +22,9 @@ from lightning_neuro.graph.first_spike_steps import (
 )
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph
 from lightning_neuro.graph.inputs import raster_of
-from lightning_neuro.graph.quantize import Widths, choose_formats, covering, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
 from lightning_neuro.graph.relays import relay_counts, relay_skips
+from lightning_neuro.graph.widths import Widths, covering
 from lightning_neuro.report import Accuracy, Check, Outcome
 from lightning_neuro.report.wording import engineering
 

@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec, least_weight_lsb
+from lightning_neuro.graph.quantize import least_weight_lsb
+from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
 from lightning_neuro.neurons.integer_membranes import IntegerMembranes
 from lightning_neuro.neurons.lif import LIF, check_choice
 from lightning_neuro.neurons.rounded_weights import LAYERS, SCALES, RoundedWeights, Scale, round_weights

@@ -26,7 +26,7 @@ from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
-from lightning_neuro.graph.quantize import DEFAULT_SPEC
+from lightning_neuro.graph.widths import DEFAULT_SPEC
 from tests.graph.networks import spikes
 
 

@@ -17,7 +17,7 @@ from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
 from lightning_neuro.errors import ConfigError, ConstraintError, GraphError, NirError, Violation
 from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeSpec
+from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeSpec
 from lightning_neuro.report import Check, Outcome, Report
 from lightning_neuro.targets.base import Job, Progress, Verification, share_right
 from tests.test_checkpoint import small_network, small_plain

@@ -24,7 +24,7 @@ from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, TimeBase
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, FIRST_SPIKE_SPEC, QuantizeSpec
+from lightning_neuro.graph.widths import DEFAULT_SPEC, FIRST_SPIKE_SPEC, QuantizeSpec
 from lightning_neuro.report import Outcome, Report
 from lightning_neuro.targets.base import Job, Progress, Share, Verification
 from tests.graph.first_spike_networks import TAU_S, draw_layers, to_graph

@@ -18,6 +18,7 @@ Vector = NDArray[np.float64]
 MAX_VALUES = 1 << 22  # activations kept per layer; more are sampled at random, all alike
 _CANDIDATES = np.linspace(0.02, 1.0, 99)  # clipping points tried, as a share of the largest activation
 _SILENT = 1e-12
+_LEAST_SHARE = 1 / 32  # of the layer's median: a channel that hardly ever is active would ask for five more bits
 
 
 @dataclass(slots=True)
@@ -73,7 +74,8 @@ def find_thresholds(network: FoldedNetwork, sampled: Mapping[str, Sampled], opti
     """Threshold of every channel of every spiking layer, [channels], in units of the activation.
 
     QCFS layers keep their learned one. Channels that were never active get the median of their layer: they cannot
-    divide by zero and stay as silent as they were.
+    divide by zero and stay as silent as they were. Those that hardly were get at least a small part of it, so that
+    hardware can hold all thresholds of a layer in one format.
     """
     spiking = network.layers if options.readout == "count" else network.spiking
     return {
@@ -95,7 +97,8 @@ def _threshold(layer: Layer, sampled: Sampled, options: Conversion) -> Vector:
 
 def _without_silence(thresholds: Vector) -> Vector:
     active = thresholds > _SILENT
-    return np.where(active, thresholds, np.median(thresholds[active]) if active.any() else 1.0)
+    usual = float(np.median(thresholds[active])) if active.any() else 1.0
+    return np.where(active, np.maximum(thresholds, _LEAST_SHARE * usual), usual)
 
 
 def _percentile(values: NDArray[np.float32], largest: Vector, options: Conversion) -> Vector:

@@ -11,17 +11,9 @@ from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, Population, ResetKind
 from lightning_neuro.graph.inputs import raster_of, takes_currents
-from lightning_neuro.graph.quantize import (
-    RATE_SPEC,
-    Widths,
-    best_lsb,
-    choose_formats,
-    counts,
-    quantize,
-    widths_of,
-    with_input_format,
-)
+from lightning_neuro.graph.quantize import best_lsb, choose_formats, counts, quantize, with_input_format
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.graph.widths import RATE_SPEC, Widths, widths_of
 
 CALIBRATION_SAMPLES = 256
 INPUT_BITS = 9  # of a current, sign included: holds 8-bit grey values exactly

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, LateBias, Population
-from lightning_neuro.graph.quantize import Formats, QuantizeSpec, Widths, quantize, widths_of, with_input_format
+from lightning_neuro.graph.quantize import Formats, quantize, with_input_format
+from lightning_neuro.graph.widths import QuantizeSpec, Widths, widths_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.graph.quantize import Widths
+from lightning_neuro.graph.widths import Widths
 from lightning_neuro.search.cost import Cost
 from lightning_neuro.search.measure import Point
 from lightning_neuro.search.space import from_numbers, numbers

@@ -14,8 +14,8 @@ from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind, TimeBase
 from lightning_neuro.graph.inputs import raster_of
-from lightning_neuro.graph.quantize import Widths
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.graph.widths import Widths
 from lightning_neuro.search.cost import Cost, cost_of
 from lightning_neuro.targets.fpga.lanes import Lanes
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.graph.quantize import QuantizeSpec, Widths, one_if_equal
+from lightning_neuro.graph.widths import QuantizeSpec, Widths, one_if_equal
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.journal import Journal
 from lightning_neuro.search.measure import Point, Subject, measure

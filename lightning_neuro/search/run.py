@@ -16,7 +16,7 @@ from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import TimeBase
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import Widths
+from lightning_neuro.graph.widths import Widths
 from lightning_neuro.search.choice import front, recommend
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.journal import Heading, Journal, inputs_digest

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.graph.quantize import QuantizeSpec, Widths, one_if_equal
+from lightning_neuro.graph.widths import QuantizeSpec, Widths, one_if_equal
 
 MOST_GRID_POINTS = 20_000  # hours, and nobody reads the table
 

@@ -15,7 +15,7 @@ from lightning_neuro.errors import Violation
 from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.report import Check, Plot
 
 Progress = Callable[[str, int, int], None]

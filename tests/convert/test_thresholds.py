@@ -84,3 +84,16 @@ def test_the_least_squares_threshold_is_the_best_of_its_candidates(steps: int) -
     counted = [np.clip(np.ceil(values * steps / c - 0.5), 0, steps) * c / steps for c in candidates]
     errors = [np.square(c - values).sum() for c in counted]
     assert mse_threshold(values, steps) == pytest.approx(candidates[int(np.argmin(errors))], rel=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["max", "percentile", "mse"])
+def test_a_channel_that_hardly_ever_is_active_gets_a_threshold_of_the_layers_size(norm: str) -> None:
+    wide = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 2))
+    with torch.no_grad():
+        wide[0].weight.fill_(1)
+        wide[0].bias.zero_()
+        wide[0].weight[3] *= 1e-4
+    x = images(50).flatten(1)[:, :2].abs()
+    folded = fold(wide, x[:4])
+    found = find_thresholds(folded, collect(folded, x.split(25), 0), DEFAULT.replace(norm=norm))["layer0"]
+    assert found[3] == pytest.approx(np.median(found) / 32) and (np.delete(found, 3) > 10 * found[3]).all()

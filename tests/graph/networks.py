@@ -22,7 +22,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     zeros,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 
 
 def real_population(

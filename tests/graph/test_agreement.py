@@ -9,7 +9,8 @@ from lightning_neuro.graph.agreement import count_distance, refine_formats, spik
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind
 from lightning_neuro.graph.inputs import raster_of
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.networks import chain, spikes
 
 SPEC = QuantizeSpec(weight_bits=3, state_bits=8, leak_bits=8)

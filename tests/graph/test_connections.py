@@ -24,7 +24,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     Window,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.networks import chain, real_population, spikes
 from tests.graph.slow_network import dense_of, simulate
 

@@ -22,7 +22,8 @@ from lightning_neuro.graph.first_spike_steps import (
 )
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Reset, ResetKind, TimeBase, Values
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.first_spike_networks import TAU_S, network, times
 from tests.graph.networks import identity_graph, real_population
 

@@ -14,7 +14,7 @@ from lightning_neuro.graph.blocks import blocks, loops, strong_components
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.hardware_graph import Dense, HardwareGraph, LateBias, Projection, ResetKind, Values
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.networks import chain, spikes
 from tests.graph.slow_network import simulate
 

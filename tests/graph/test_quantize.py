@@ -10,8 +10,9 @@ from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import membrane_ranges, quantize_network
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind, Values
-from lightning_neuro.graph.quantize import QuantizeSpec, best_lsb
+from lightning_neuro.graph.quantize import best_lsb
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.networks import chain, quantized_chain, spikes
 
 

@@ -27,8 +27,9 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
-from lightning_neuro.graph.quantize import RATE_SPEC, QuantizeSpec, default_spec
+from lightning_neuro.graph.quantize import default_spec
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.graph.widths import RATE_SPEC, QuantizeSpec
 from tests.graph.networks import chain
 from tests.graph.rate_networks import SCHEDULES, Rate, intensities, rate_chain
 from tests.graph.slow_network import simulate

@@ -11,8 +11,9 @@ import pytest
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.first_spike_steps import Decay, discretise_first_spike, rasterise
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
 from lightning_neuro.graph.relays import relay_counts, relay_skips
+from lightning_neuro.graph.widths import QuantizeSpec
 from tests.graph.first_spike_networks import TAU_S, network, times
 
 

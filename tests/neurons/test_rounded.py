@@ -15,7 +15,7 @@ from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.export import describe
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.models.network import NeuronOptions, build
 from lightning_neuro.neurons.rounded_weights import SEARCH_EVERY, float_weight, round_weights
 from lightning_neuro.quantization_aware import parse_widths, train_rounded

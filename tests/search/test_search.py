@@ -25,7 +25,7 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
+from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
 from lightning_neuro.search.choice import front, recommend
 from lightning_neuro.search.cli import search_from_overrides
 from lightning_neuro.search.cost import Cost

@@ -9,7 +9,7 @@ from pathlib import Path
 from lightning_neuro.errors import ConfigError, Violation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, TimeBase
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.neurons.chip_profiles import SPEEDUP
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.brainscales.analog import RANGES, AnalogParameters

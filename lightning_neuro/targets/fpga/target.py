@@ -11,7 +11,7 @@ from lightning_neuro.errors import ConfigError, Violation
 from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
-from lightning_neuro.graph.quantize import DEFAULT_SPEC
+from lightning_neuro.graph.widths import DEFAULT_SPEC
 from lightning_neuro.targets.base import Job, Progress, Verification, share_right
 from lightning_neuro.targets.fpga.artefact import write_artefact, write_readme
 from lightning_neuro.targets.fpga.constraints import check_graph, layer_sizes

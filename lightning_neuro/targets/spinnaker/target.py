@@ -13,7 +13,7 @@ from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.inputs import raster_of
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.spinnaker.artefact import described, write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
@@ -95,9 +95,7 @@ class SpinnakerTarget:
         """The network as PyNN has it, with factors and shifts from calibration samples."""
         plan = lay_out(plan_network(job.graph, self.timestep_ms), ConvolutionBy(self.convolution))
         scaled = scale_plan(plan, loads_of(plan, _activity(job)))
-        driven = (
-            dataclasses.replace(p, drive=scaled.buffers[p.name].expected) for p in scaled.plan.populations
-        )
+        driven = (dataclasses.replace(p, drive=scaled.buffers[p.name].expected) for p in scaled.plan.populations)
         return dataclasses.replace(scaled, plan=dataclasses.replace(scaled.plan, populations=tuple(driven)))
 
     def arithmetic_for(self, graph: HardwareGraph) -> Arithmetic:

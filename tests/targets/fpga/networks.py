@@ -28,8 +28,9 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, current_bits, quantize
+from lightning_neuro.graph.quantize import choose_formats, current_bits, quantize
 from lightning_neuro.graph.relays import relay_skips
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.base import TestVectors
 from tests.graph.first_spike_networks import TAU_S, network, times
 

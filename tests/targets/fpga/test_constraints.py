@@ -21,7 +21,8 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     Window,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.fpga import constraints
 from tests.graph.first_spike_networks import TAU_S, network
 from tests.targets.fpga.conftest import recurrent, target

@@ -12,7 +12,8 @@ from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import Reset, ResetKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.nir_file import read_nir
-from lightning_neuro.graph.quantize import DEFAULT_SPEC, choose_formats, quantize
+from lightning_neuro.graph.quantize import choose_formats, quantize
+from lightning_neuro.graph.widths import DEFAULT_SPEC
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence

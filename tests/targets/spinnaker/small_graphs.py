@@ -21,7 +21,7 @@ from lightning_neuro.graph.hardware_graph import (
     Values,
     Window,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan, plan_network
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, loads_of, scale_plan
 from tests.graph.networks import chain, real_population

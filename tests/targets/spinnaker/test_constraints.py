@@ -24,7 +24,7 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph, longest_delay
 from lightning_neuro.targets.spinnaker.maps import connector_violations
 from lightning_neuro.targets.spinnaker.notes import notes

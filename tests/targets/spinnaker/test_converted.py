@@ -15,7 +15,7 @@ from lightning_neuro.convert.checkpoints import save_converted
 from lightning_neuro.convert.samples import Labelled
 from lightning_neuro.deploy import VerifyRequest, deploy
 from lightning_neuro.errors import ConstraintError
-from lightning_neuro.graph.quantize import QuantizeRequest
+from lightning_neuro.graph.widths import QuantizeRequest
 from lightning_neuro.report import Outcome, Report
 from lightning_neuro.targets.spinnaker.target import SpinnakerTarget
 from tests.targets.spinnaker.cases import needs_nest

@@ -13,7 +13,7 @@ import pytest
 
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import Dense, ReadoutKind, ResetKind, Values
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.spinnaker.accum import ACCUM_MAX
 from lightning_neuro.targets.spinnaker.emulator import emulate
 from lightning_neuro.targets.spinnaker.number_rules import weight_error

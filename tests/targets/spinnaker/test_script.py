@@ -21,7 +21,7 @@ from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.hardware_graph import ReadoutKind
 from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.metadata import Metadata
-from lightning_neuro.graph.quantize import QuantizeSpec
+from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.spinnaker.artefact import weight_arrays, write_artefact
 from lightning_neuro.targets.spinnaker.plan import plan_network
 from tests.targets.spinnaker import cases
