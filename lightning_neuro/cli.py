@@ -11,6 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from lightning_neuro.arguments import file_and_overrides, help_or_nothing
 from lightning_neuro.bars import bars
 from lightning_neuro.config import compose_overrides, create, explain_errors
 from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
@@ -119,19 +120,10 @@ def _number(value: object) -> bool:
 def deploy_main(argv: Sequence[str] | None = None) -> None:
     """Entry point of ``deploy``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
-        sys.exit(0 if arguments else 2)
+    help_or_nothing(arguments, USAGE)
     with explain_errors():
-        path, *overrides = arguments
-        if not path.endswith((".ckpt", ".nir")):
-            raise ConfigError(
-                f"the first argument {path!r} is not a .ckpt or .nir file",
-                where="command line",
-                why="deploy takes the file first, overrides after it",
-                next_command="deploy outputs/latest/best.ckpt target=fpga",
-            )
-        report, _ = deploy_and_show(Path(path), overrides)
+        path, overrides = file_and_overrides(arguments, "deploy", "deploy outputs/latest/best.ckpt target=fpga", KEYS)
+        report, _ = deploy_and_show(path, overrides)
         sys.exit(1 if report.count(Outcome.FAILED) else 0)
 
 

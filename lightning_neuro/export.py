@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nir
 
+from lightning_neuro.arguments import file_and_overrides, help_or_nothing
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.config import compose_overrides, explain_errors
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
@@ -131,24 +131,20 @@ def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs
     return compare_run(again, raster, spikes, {})
 
 
+KEYS = ("out", "profile", "dt", "samples")
+
+
 def export_main(arguments: Sequence[str]) -> None:
     """Entry point of ``lightning-neuro export``."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
-        sys.exit(0 if arguments else 2)
+    help_or_nothing(arguments, USAGE)
     with explain_errors():
-        path, *overrides = arguments
-        if not path.endswith((".ckpt", ".nir")) or path.startswith(("out=", "profile=", "dt=", "samples=")):
-            raise ConfigError(
-                f"the first argument {path!r} is not a .ckpt or .nir file",
-                where="command line",
-                why="export takes the file first, overrides after it",
-                next_command="lightning-neuro export outputs/latest/best.ckpt out=network.nir",
-            )
+        path, overrides = file_and_overrides(
+            arguments, "export", "lightning-neuro export outputs/latest/best.ckpt out=network.nir", KEYS
+        )
         cfg = compose_overrides("export", overrides, next_command="lightning-neuro export --help")
         _check(cfg.dt, cfg.samples)
         done = export(
-            Path(path),
+            path,
             out=None if cfg.out is None else Path(str(cfg.out)),
             profile=None if cfg.profile is None else str(cfg.profile),
             dt_s=None if cfg.dt is None else float(cfg.dt),

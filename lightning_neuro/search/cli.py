@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from lightning_neuro.arguments import file_and_overrides, help_or_nothing
 from lightning_neuro.bars import bars
 from lightning_neuro.config import compose_overrides, explain_errors
 from lightning_neuro.errors import ConfigError
@@ -43,23 +44,17 @@ Then:    deploy outputs/latest/best.ckpt target=fpga quantize=recommended
 """
 
 METHODS = ("grid", "optuna")
+KEYS = ("out", "price", "method", "lanes")
 
 
 def search_main(arguments: Sequence[str]) -> None:
     """Entry point of ``lightning-neuro search``."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
-        sys.exit(0 if arguments else 2)
+    help_or_nothing(arguments, USAGE)
     with explain_errors():
-        path, *overrides = arguments
-        if not path.endswith((".ckpt", ".nir")):
-            raise ConfigError(
-                f"the first argument {path!r} is not a .ckpt or .nir file",
-                where="command line",
-                why="search takes the file first, overrides after it",
-                next_command="lightning-neuro search outputs/latest/best.ckpt",
-            )
-        found, _ = search_and_show(Path(path), overrides)
+        path, overrides = file_and_overrides(
+            arguments, "search", "lightning-neuro search outputs/latest/best.ckpt", KEYS
+        )
+        found, _ = search_and_show(path, overrides)
         sys.exit(0 if found.recommended is not None else 1)
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lightning_neuro.errors import Violation
-from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, ReadoutKind, ResetKind, TimeBase
+from lightning_neuro.graph.hardware_graph import (
+    CubaLif,
+    HardwareGraph,
+    Lif,
+    Population,
+    ReadoutKind,
+    ResetKind,
+    TimeBase,
+)
 from lightning_neuro.graph.inputs import takes_currents
 from lightning_neuro.graph.quantize import counts
 
@@ -43,4 +51,25 @@ def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
                 needed=type(population.neuron).__name__,
                 available=", ".join(kind.__name__ for kind in NEURON_KINDS),
                 remedy="model=lif   (train again)",
+            )
+
+
+def neurons_of(graph: HardwareGraph) -> Iterator[tuple[Population, Lif | CubaLif]]:
+    """Populations with a neuron that advances in steps."""
+    for population in graph.populations:
+        if isinstance(population.neuron, Lif | CubaLif):
+            yield population, population.neuron
+
+
+def silent_layers(graph: HardwareGraph) -> Iterator[Violation]:
+    """A layer that never spikes can only be read out, by its membrane."""
+    for population, neuron in neurons_of(graph):
+        read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
+        if neuron.reset.kind is ResetKind.NONE and not read_by_membrane:
+            yield Violation(
+                where=population.name,
+                what="layer without spikes",
+                needed="values of a membrane handed on or counted as spikes",
+                available="as a read-out by membrane",
+                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
             )

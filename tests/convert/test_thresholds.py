@@ -90,9 +90,10 @@ def test_the_least_squares_threshold_is_the_best_of_its_candidates(steps: int) -
 def test_a_channel_that_hardly_ever_is_active_gets_a_threshold_of_the_layers_size(norm: str) -> None:
     wide = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 2))
     with torch.no_grad():
-        wide[0].weight.fill_(1)
-        wide[0].bias.zero_()
-        wide[0].weight[3] *= 1e-4
+        weight = wide.get_parameter("0.weight")
+        weight.fill_(1)
+        weight[3] *= 1e-4
+        wide.get_parameter("0.bias").zero_()
     x = images(50).flatten(1)[:, :2].abs()
     folded = fold(wide, x[:4])
     found = find_thresholds(folded, collect(folded, x.split(25), 0), DEFAULT.replace(norm=norm))["layer0"]

@@ -21,7 +21,6 @@ from lightning_neuro.graph.hardware_graph import (
     HardwareGraph,
     Lif,
     Population,
-    ReadoutKind,
     ResetKind,
     TimeBase,
 )
@@ -32,7 +31,13 @@ from lightning_neuro.targets.brainscales.chip_resources import CYCLE_US
 from lightning_neuro.targets.brainscales.mapping import chip_network
 from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions, sample_length_us, step_us
 from lightning_neuro.targets.brainscales.resource_rules import RESOURCE_RULES
-from lightning_neuro.targets.rules import MEMBRANE_READOUTS, RESET_DELAYS, binary_input
+from lightning_neuro.targets.rules import (
+    MEMBRANE_READOUTS,
+    RESET_DELAYS,
+    binary_input,
+    neurons_of,
+    silent_layers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +149,7 @@ def no_delays(graph: HardwareGraph, options: MappingOptions) -> Found:
 
 def resets(graph: HardwareGraph, options: MappingOptions) -> Found:
     """A spike connects the membrane to a voltage; nothing can be subtracted from it."""
-    for population, neuron in _stepped(graph):
+    for population, neuron in neurons_of(graph):
         reset = neuron.reset
         if reset.kind is ResetKind.SUBTRACT:
             yield Violation(
@@ -179,23 +184,14 @@ def biases(graph: HardwareGraph, options: MappingOptions) -> Found:
             )
 
 
-def silent_layers(graph: HardwareGraph, options: MappingOptions) -> Found:
+def spiking_layers(graph: HardwareGraph, options: MappingOptions) -> Found:
     """A layer that never spikes can only be read out, by its membrane."""
-    for population, neuron in _stepped(graph):
-        read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
-        if neuron.reset.kind is ResetKind.NONE and not read_by_membrane:
-            yield Violation(
-                where=population.name,
-                what="layer without spikes",
-                needed="membranes handed on, or counted as spikes",
-                available="a read-out by membrane",
-                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
-            )
+    yield from silent_layers(graph)
 
 
 def membrane_readout(graph: HardwareGraph, options: MappingOptions) -> Found:
     """The converter samples every few microseconds: a membrane that spikes and is reset in between is not seen."""
-    for population, neuron in _stepped(graph):
+    for population, neuron in neurons_of(graph):
         read = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
         if read and neuron.reset.kind is not ResetKind.NONE:
             yield Violation(
@@ -209,7 +205,7 @@ def membrane_readout(graph: HardwareGraph, options: MappingOptions) -> Found:
 
 def decays(graph: HardwareGraph, options: MappingOptions) -> Found:
     """Membranes and currents leak, and do not vanish at once: a time constant is above 0 and finite."""
-    for population, neuron in _stepped(graph):
+    for population, neuron in neurons_of(graph):
         kept = [("membrane decay", neuron.leak_mem.beta, "model.beta=0.9")]
         if isinstance(neuron, CubaLif):
             kept.append(("synapse decay", neuron.leak_syn.beta, "model.tau_syn=5e-3"))
@@ -289,7 +285,7 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph, MappingOptions], Found], ...] = 
     no_delays,
     resets,
     biases,
-    silent_layers,
+    spiking_layers,
     membrane_readout,
     decays,
     same_parameters,
@@ -297,12 +293,6 @@ STRUCTURE_RULES: tuple[Callable[[HardwareGraph, MappingOptions], Found], ...] = 
     sample_length,
     step_on_grid,
 )
-
-
-def _stepped(graph: HardwareGraph) -> Iterator[tuple[Population, Lif | CubaLif]]:
-    for population in graph.populations:
-        if isinstance(population.neuron, Lif | CubaLif):
-            yield population, population.neuron
 
 
 def _per_neuron(population: Population) -> Iterator[tuple[str, NDArray[np.float64], str]]:

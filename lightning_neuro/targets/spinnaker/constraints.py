@@ -15,9 +15,6 @@ from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
     HardwareGraph,
-    Lif,
-    Population,
-    ReadoutKind,
     ResetKind,
 )
 from lightning_neuro.graph.quantize import counts
@@ -26,6 +23,8 @@ from lightning_neuro.targets.rules import (
     RESET_DELAYS,
     binary_input,
     neuron_kind,
+    neurons_of,
+    silent_layers,
     stepped_time,
 )
 from lightning_neuro.targets.spinnaker.energy import CORES_PER_BOARD, count_cores
@@ -147,20 +146,6 @@ def schedules(graph: HardwareGraph) -> Iterator[Violation]:
             )
 
 
-def silent_layers(graph: HardwareGraph) -> Iterator[Violation]:
-    """A layer that never spikes can only be read out, by its membrane."""
-    for population, neuron in neurons_of(graph):
-        read_by_membrane = population.name == graph.output and graph.readout in MEMBRANE_READOUTS
-        if neuron.reset.kind is ResetKind.NONE and not read_by_membrane:
-            yield Violation(
-                where=population.name,
-                what="layer without spikes",
-                needed="values of a membrane handed on or counted as spikes",
-                available="as a read-out by membrane",
-                remedy=f"model.readout={ReadoutKind.MEMBRANE_MAX.value}   (train again)",
-            )
-
-
 def membrane_readout(graph: HardwareGraph) -> Iterator[Violation]:
     """The machine resets at once; a network that resets in the next step shows another membrane at each spike."""
     for population, neuron in neurons_of(graph):
@@ -205,13 +190,6 @@ def rest(graph: HardwareGraph) -> Iterator[Violation]:
                 available="0 or more: neurons rest at 0 before the first input",
                 remedy="model.threshold=1.0   (train again)",
             )
-
-
-def neurons_of(graph: HardwareGraph) -> Iterator[tuple[Population, Lif | CubaLif]]:
-    """Populations with a neuron that the rules know."""
-    for population in graph.populations:
-        if isinstance(population.neuron, Lif | CubaLif):
-            yield population, population.neuron
 
 
 STRUCTURE_RULES: tuple[Callable[[HardwareGraph], Iterator[Violation]], ...] = (

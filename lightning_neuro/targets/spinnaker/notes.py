@@ -6,7 +6,7 @@ import numpy as np
 
 from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, Population, ResetKind
 from lightning_neuro.report.wording import engineering
-from lightning_neuro.targets.spinnaker.constraints import neurons_of
+from lightning_neuro.targets.rules import neurons_of
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan, was_continuous
 from lightning_neuro.targets.spinnaker.timing import Backend
 
