@@ -20,8 +20,11 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
     """
     from matplotlib.figure import Figure  # no pyplot: no global state, no display
 
-    figure = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
-    loss, accuracy, activity = figure.subplots(1, 3)
+    prefix, title, factor = _activity(epochs[-1])
+    series = sorted(name for name in epochs[-1] if name.startswith(prefix))
+    panels = 3 if series else 2  # an ANN that is converted later does not spike yet
+    figure = Figure(figsize=(4 * panels, 3.8), dpi=150, layout="constrained")
+    loss, accuracy, *activity = figure.subplots(1, panels)
     _lines(loss, epochs, {"train/loss": ("training", TRAIN), "val/loss": ("validation", VAL)}, "loss")
     _lines(
         accuracy,
@@ -35,14 +38,13 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
         value = 100 * test["test/accuracy"]
         accuracy.axhline(value, color=TEST, lw=1.2, ls=(0, (4, 3)), label=f"test of the best epoch, {value:.2f} %")
         accuracy.legend(frameon=False, fontsize=8, loc="lower right")
-    prefix, title, factor = _activity(epochs[-1])
-    series = sorted(name for name in epochs[-1] if name.startswith(prefix))
     labels = {
         name: (name.rsplit("/", 1)[-1].replace("layer", "layer "), LAYERS[i % len(LAYERS)])
         for i, name in enumerate(series)
     }
-    _lines(activity, epochs, labels, title, factor)
-    activity.set_ylim(bottom=0)
+    for axes in activity:
+        _lines(axes, epochs, labels, title, factor)
+        axes.set_ylim(bottom=0)
     figure.savefig(path)
 
 
