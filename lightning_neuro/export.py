@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.graph.profile_files import profile_named, write_profile
 from lightning_neuro.graph.profiles import PROFILES
+from lightning_neuro.publish import nir_file
 from lightning_neuro.source import load_source, test_inputs
 
 USAGE = f"""\
@@ -82,24 +82,13 @@ def export(path: Path, *, out: Path | None, profile: str | None, dt_s: float | N
             why="it would be overwritten",
             next_command="out=OTHER.nir",
         )
-    temporary = target.with_name(f".{target.name}.partial")
-    try:
+    with nir_file(target, "free some disk space or choose another folder (out=)") as temporary:
         if profile is None:
             comparison = _write_plain(record, graph, temporary, inputs)
         elif isinstance(inputs, SpikeTimeSet):
             raise _stepped_only(profile)
         else:
             comparison = write_profile(graph, profile, temporary, raster_of(inputs, graph, "real"))
-        os.replace(temporary, target)
-    except OSError as error:
-        raise NirError(
-            "the NIR file could not be written",
-            where=str(target),
-            why=str(error),
-            next_command="free some disk space or choose another folder (out=)",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     more = (f"for {PROFILES[profile].reader}: {PROFILES[profile].notes}",) if profile else ()
     return ExportedFile(path=target, comparison=comparison, notes=(*record.metadata.assumptions, *notes, *more))
 

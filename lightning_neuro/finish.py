@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from lightning_neuro.collect import Semantics, describe_module
 from lightning_neuro.convert.proof import compare_conversion
 from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
-from lightning_neuro.errors import ConfigError, NirError
+from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.compare import Comparison
 from lightning_neuro.graph.evaluate import accuracy
@@ -27,6 +26,7 @@ from lightning_neuro.graph.nir_file import read_nir
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from lightning_neuro.graph.quantize import default_spec
 from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest
+from lightning_neuro.publish import nir_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,20 +142,9 @@ def export_conversion(path: Path, out: Path, conversion: ConversionResult) -> Co
 
 def _kept_if_equal(out: Path, write: Callable[[Path], Comparison]) -> Comparison:
     """Let ``write`` write a file under another name and compare it; move it to its place when all was equal."""
-    temporary = out.with_name(f".{out.name}.partial")
-    try:
+    with nir_file(out, "free some disk space or choose another folder") as temporary:
         comparison = write(temporary)
         require_equal(comparison, str(out))
-        os.replace(temporary, out)
-    except OSError as error:
-        raise NirError(
-            "the NIR file could not be written",
-            where=str(out),
-            why=str(error),
-            next_command="free some disk space or choose another folder",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return comparison
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_neuro.errors import ConfigError, NeuroError
+from lightning_neuro.errors import ConfigError, NeuroError, NirError
 
 MANIFEST = "report.json"  # what marks a folder as ours, to be replaced
 
@@ -39,6 +39,29 @@ def publishing(place: Path) -> Iterator[Path]:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         _remove_empty(made)
+
+
+@contextmanager
+def nir_file(place: Path, remedy: str) -> Iterator[Path]:
+    """Yield another name beside ``place``; on success the file moves there, on any error nothing is left.
+
+    Args:
+        place: NIR file to write.
+        remedy: what helps where the file cannot be written.
+
+    Raises:
+        NirError: the file cannot be written.
+    """
+    temporary = place.with_name(f".{place.name}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, place)
+    except OSError as error:
+        raise NirError(
+            "the NIR file could not be written", where=str(place), why=str(error), next_command=remedy
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _check_place(place: Path) -> None:

@@ -105,13 +105,6 @@ class FoldedNetwork:
         """Shape of a layer or of the input."""
         return self.input_shape if name == INPUT else self.layer(name).shape
 
-    def depths(self) -> dict[str, int]:
-        """Number of layers before each layer on its longest way from the input; the input is at -1."""
-        depth = {INPUT: -1}
-        for layer in self.layers:
-            depth[layer.name] = 1 + max(depth[path.source] for path in layer.paths)
-        return depth
-
 
 def pre_activation(layer: Layer, values: Mapping[str, Tensor]) -> Tensor:
     """``sum of paths + bias`` from the activations of earlier layers, [sample, *shape]."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from lightning_neuro.errors import ToolError
 from lightning_neuro.report import Check, Outcome, Plot
-from lightning_neuro.targets.base import Share
+from lightning_neuro.targets.base import Progress, Share
+
+Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +31,31 @@ class Proof:
     resources: Mapping[str, object] = field(default_factory=dict)
     share: Share | None = None
     plots: tuple[Plot, ...] = ()
+
+
+def run_proofs(
+    proofs: Sequence[tuple[str, str, Callable[[Subject], Proof]]], subject: Subject, title: str, progress: Progress
+) -> tuple[list[Proof], dict[str, float]]:
+    """Run proofs one after the other, telling which is at work.
+
+    Args:
+        proofs: name, words for the progress bar, and function of each.
+        subject: what all of them are about.
+        title: words when all are done.
+        progress: called with what is going on, proofs done and proofs in all.
+
+    Returns:
+        What they came out with, and wall time by name.
+    """
+    found: list[Proof] = []
+    seconds: dict[str, float] = {}
+    for done, (name, words, prove) in enumerate(proofs):
+        progress(words, done, len(proofs))
+        start = time.perf_counter()
+        found.append(prove(subject))
+        seconds[name] = time.perf_counter() - start
+    progress(title, len(proofs), len(proofs))
+    return found, seconds
 
 
 def skipped(name: str, expected: str, reason: str) -> Proof:

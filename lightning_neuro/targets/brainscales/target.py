@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from lightning_neuro.targets.brainscales.prepared import Prepared, prepare
 from lightning_neuro.targets.brainscales.rounding import with_chip_weights
 from lightning_neuro.targets.brainscales.subject import Prediction, Subject
 from lightning_neuro.targets.brainscales.verify import PROOFS
-from lightning_neuro.targets.proofs import Proof
+from lightning_neuro.targets.proofs import run_proofs
 
 TAU_SYN_US = 6.0  # of networks in continuous time where nobody says how fast they run: what published networks have
 POSITIVE = ("speedup", "sample_us", "delta_tau_syn_us", "weight_scale", "runs", "chips", "samples", "timeout_s")
@@ -168,14 +167,7 @@ class BrainscalesTarget:
         """Run the artefact's own files in every way that needs no chip."""
         subject = self.subject(job, folder, progress)
         prepared = subject.prepared
-        proofs: list[Proof] = []
-        seconds: dict[str, float] = {}
-        for done, (name, words, prove) in enumerate(PROOFS):
-            progress(words, done, len(PROOFS))
-            start = time.perf_counter()
-            proofs.append(prove(subject))
-            seconds[name] = time.perf_counter() - start
-        progress("BrainScaleS-2 checks", len(PROOFS), len(PROOFS))
+        proofs, seconds = run_proofs(PROOFS, subject, "BrainScaleS-2 checks", progress)
         resources = {key: value for proof in proofs for key, value in proof.resources.items()}
         resources |= resource_numbers(prepared)
         described(prepared, folder, resources)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.base import Job, Progress, Verification
+from lightning_neuro.targets.proofs import run_proofs
 from lightning_neuro.targets.spinnaker.artefact import described, write_artefact
 from lightning_neuro.targets.spinnaker.constraints import Limits, check_graph
 from lightning_neuro.targets.spinnaker.energy import BOARD_W, CHIP_W, CORE_W, PACKET_J
@@ -22,7 +22,7 @@ from lightning_neuro.targets.spinnaker.maps import ConvolutionBy, connector_viol
 from lightning_neuro.targets.spinnaker.notes import notes
 from lightning_neuro.targets.spinnaker.number_rules import check_numbers
 from lightning_neuro.targets.spinnaker.plan import plan_network
-from lightning_neuro.targets.spinnaker.proof import Proof, Subject
+from lightning_neuro.targets.spinnaker.proof import Subject
 from lightning_neuro.targets.spinnaker.scaling import ScaledPlan, loads_of, scale_plan
 from lightning_neuro.targets.spinnaker.verify import PROOFS
 
@@ -139,14 +139,7 @@ class SpinnakerTarget:
             timeout_s=self.timeout_s,
             progress=progress,
         )
-        proofs: list[Proof] = []
-        seconds: dict[str, float] = {}
-        for done, (name, words, prove) in enumerate(PROOFS):
-            progress(words, done, len(PROOFS))
-            start = time.perf_counter()
-            proofs.append(prove(subject))
-            seconds[name] = time.perf_counter() - start
-        progress("SpiNNaker checks", len(PROOFS), len(PROOFS))
+        proofs, seconds = run_proofs(PROOFS, subject, "SpiNNaker checks", progress)
         resources = {key: value for proof in proofs for key, value in proof.resources.items()}
         described(subject.plan, folder, len(job.vectors.spikes), resources)
         return Verification(
