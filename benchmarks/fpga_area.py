@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lightning_neuro.checkpoint import load_record
-from lightning_neuro.deploy import quantized_graph, widths
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.hardware_graph import (
@@ -42,6 +41,7 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.quantize import choose_formats, quantize
 from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
 from lightning_neuro.report import Outcome
+from lightning_neuro.rounding import quantized_graph, widths
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
 from lightning_neuro.targets.fpga.constraints import layer_sizes
