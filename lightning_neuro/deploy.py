@@ -7,8 +7,9 @@ temporary folder beside its place and moved there at the end, so there is never 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from lightning_neuro.errors import ConfigError, ConstraintError, GraphError
 from lightning_neuro.first_spike_check import analytic_first_spikes
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
-from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.first_spike_steps import Decay
 from lightning_neuro.graph.golden import Arithmetic
@@ -32,8 +32,8 @@ from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.graph.widths import QuantizeRequest, QuantizeSpec, Widths, in_words, widths_of
 from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
 from lightning_neuro.publish import publishing
-from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
-from lightning_neuro.report.write import write_report
+from lightning_neuro.report import Accuracy, Check, Command, Plot, Report, Source, plots, strict
+from lightning_neuro.report.write import Evidence, write_report
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.summary import summarise
 from lightning_neuro.targets.base import Job, Progress, Share, Target, TestVectors
@@ -62,6 +62,7 @@ def deploy(
     quantize: QuantizeRequest,
     verify: VerifyRequest,
     progress: Progress,
+    overrides: Sequence[str] = (),
 ) -> tuple[Report, Path]:
     """Write the artefact of a network for a target and prove it.
 
@@ -75,6 +76,7 @@ def deploy(
         quantize: widths.
         verify: samples and strictness.
         progress: called with what is going on, steps done and steps in all.
+        overrides: all that the command said, for the report: how to do the same again.
 
     Returns:
         The report and the artefact's folder.
@@ -112,17 +114,32 @@ def deploy(
         report = Report(
             target=target.name,
             source=Source(path=str(path), sha256=digest),
-            graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, vectors.expected)),
+            graph=summarise(graph, vectors.expected),
             accuracy=_with_artefact(accuracies, found.accuracy),
             checks=(nir_round_trip(record, source_graph), *(() if cost is None else cost.checks), *found.checks),
             resources={**found.resources, **({} if cost is None else cost.resources)},
             assumptions=(*record.metadata.assumptions, *note, *data_notes, *found.assumptions),
             seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
+            capacity=found.capacity,
+            reproduce=(_again(path, target, overrides), *found.reproduce),
         )
         report = strict(report) if verify.strict else report
         pictures = (*_curve(record), *found.plots) if cost is None else (cost.plot, *found.plots)
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
+        evidence = Evidence(
+            real_graph=real_graph,
+            graph=graph,
+            vectors=vectors,
+            observed=found.observed,
+            words=found.words,
+            plots=pictures,
+        )
+        write_report(report, folder, evidence)
     return report, place
+
+
+def _again(path: Path, target: Target, overrides: Sequence[str]) -> Command:
+    words = overrides or (f"target={target.name}",)
+    return Command(what="deploy again, where this deployment was started", line=shlex.join(["deploy", str(path), *words]))
 
 
 def _curve(record: NetworkRecord) -> tuple[Plot, ...]:
