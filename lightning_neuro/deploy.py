@@ -139,7 +139,8 @@ def deploy(
 
 def _again(path: Path, target: Target, overrides: Sequence[str]) -> Command:
     words = overrides or (f"target={target.name}",)
-    return Command(what="deploy again, where this deployment was started", line=shlex.join(["deploy", str(path), *words]))
+    line = shlex.join(["deploy", str(path), *words])
+    return Command(what="deploy again, where this deployment was started", line=line)
 
 
 def _curve(record: NetworkRecord) -> tuple[Plot, ...]:
