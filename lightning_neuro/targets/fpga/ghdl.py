@@ -67,6 +67,7 @@ class Simulation:
     Args:
         verdict: its first line: "PASSED ...", "FAILED ..." or "STALLED ...".
         compared: values compared, per layer and last for the output stream.
+        differing: those that differ, likewise.
         first: the first difference in time, then layer, then neuron; None when there is none.
         stream_difference: first wrong beat of the output stream, as text; empty when there is none.
         cycles: clock cycles of every sample that ran alone.
@@ -75,6 +76,7 @@ class Simulation:
 
     verdict: str
     compared: tuple[int, ...]
+    differing: tuple[int, ...]
     first: Mismatch | None
     stream_difference: str
     cycles: NDArray[np.int64]
@@ -141,6 +143,7 @@ def read_results(work: Path, run: CompletedRun) -> Simulation:
     return Simulation(
         verdict=lines[0],
         compared=tuple(int(line.split()[1]) for line in lines[1:]),
+        differing=tuple(int(line.split()[2]) for line in lines[1:]),
         first=first_mismatch(mismatches),
         stream_difference=next((line for line in mismatches.splitlines() if line.startswith("STREAM")), ""),
         cycles=np.array([count for _, mode, count in cycles if mode == ALONE], np.int64),

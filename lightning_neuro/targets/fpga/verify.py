@@ -20,6 +20,7 @@ from lightning_neuro.targets.fpga import ghdl, icarus, yosys
 from lightning_neuro.targets.fpga.plan import LayerPlan
 from lightning_neuro.targets.fpga.vectors import decode_stream, plan_runs
 from lightning_neuro.targets.fpga.verilog import split_memories, translation_defects
+from lightning_neuro.targets.proofs import counted
 from lightning_neuro.tools import find_tool, install_command
 
 VERILOG_SAMPLES = 2
@@ -134,7 +135,9 @@ def _bit_exact(subject: Subject, work: Path) -> Proof:
         detail=detail,
         seconds=time.perf_counter() - start,
     )
-    return Proof(check=check, resources=latency(simulation.cycles, subject), classes=_classes(subject, simulation))
+    counts = counted(BIT_EXACT, sum(simulation.compared), sum(simulation.differing))
+    resources = {**latency(simulation.cycles, subject), **counts}
+    return Proof(check=check, resources=resources, classes=_classes(subject, simulation))
 
 
 def latency(cycles: NDArray[np.int64], subject: Subject) -> dict[str, object]:
