@@ -39,13 +39,11 @@ def as_mistake(error: Exception) -> NeuroError | None:
     """
     if isinstance(error, NeuroError):
         return error
-    if isinstance(error, OSError):
-        return _of_the_system(error)
-    for kind in type(error).__mro__:
+    for kind in type(error).__mro__:  # Hydra's come before the system's: a missing configuration is both
         say = _LIBRARIES.get(f"{kind.__module__}.{kind.__qualname__}")
         if say is not None:
             return say(error)
-    return None
+    return _of_the_system(error) if isinstance(error, OSError) else None
 
 
 def _of_the_system(error: OSError) -> NeuroError:
