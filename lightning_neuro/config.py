@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,7 +197,7 @@ def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str)
     """
     try:
         with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-            return compose(name, overrides=list(overrides))
+            return compose(name, overrides=[*overrides, *_other_packages()])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(
             short(str(error)),
@@ -204,6 +205,15 @@ def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str)
             why="they have to name keys and options that exist",
             next_command=next_command,
         ) from error
+
+
+def _other_packages() -> list[str]:
+    """Configurations of other installed packages: a target of one's own is a YAML in its ``target/`` folder.
+
+    Such a package names the package of its YAML files in the group of entry points ``lightning_neuro.conf``.
+    """
+    places = [f"pkg://{point.value}" for point in entry_points(group="lightning_neuro.conf")]
+    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
 
 
 @contextmanager

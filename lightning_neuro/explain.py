@@ -88,7 +88,9 @@ def short(text: str) -> str:
     cut = text.split("\nConfig search path")[0]
     noise = ("full_key:", "object_type=", "reference_type=")
     lines = [line for line in cut.splitlines() if line.strip() and not line.strip().startswith(noise)]
-    return "\n".join(lines) if lines else "this configuration cannot be read"
+    options = [line.strip() for line in lines if line.startswith("\t")]  # one a line, of a group
+    said = "\n".join(line for line in lines if not line.startswith("\t")) or "this configuration cannot be read"
+    return f"{said} {', '.join(options)}" if options else said
 
 
 def _leave(message: str, code: int) -> None:

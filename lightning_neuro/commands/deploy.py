@@ -80,7 +80,8 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
     from omegaconf import OmegaConf
 
     from lightning_neuro.config import compose_overrides, create
-    from lightning_neuro.deploy import QuantizeRequest, VerifyRequest, deploy
+    from lightning_neuro.deploy import VerifyRequest, deploy
+    from lightning_neuro.graph.widths import QuantizeRequest
 
     cfg = compose_overrides("deploy", overrides, next_command="deploy --help")
     requests = {"quantize": QuantizeRequest, "verify": VerifyRequest}
@@ -94,6 +95,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         quantize=QuantizeRequest(**OmegaConf.to_container(cfg.quantize)),  # type: ignore[arg-type]
         verify=VerifyRequest(**OmegaConf.to_container(cfg.verify)),  # type: ignore[arg-type]
         progress=progress,
+        overrides=overrides,
     )
 
 
