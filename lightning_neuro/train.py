@@ -21,8 +21,8 @@ from lightning_neuro.config import (
     build_model,
     build_trainer,
     check_config,
-    explain_errors,
 )
+from lightning_neuro.explain import explain_errors
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves, TellEpochs
