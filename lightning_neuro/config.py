@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, NeuroError
+from lightning_neuro.progress_lines import tell_refusal
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
     import pytorch_lightning as pl
@@ -243,6 +244,7 @@ def explain_errors() -> Iterator[None]:
     try:
         yield
     except NeuroError as error:
+        tell_refusal(error)
         _leave(f"{type(error).__name__}: {error}", error.exit_code)
     except MisconfigurationException as error:
         _leave("ConfigError: " + str(error).split("\n")[0], 2)
