@@ -81,6 +81,7 @@ def deploy_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         quantize=QuantizeRequest(**OmegaConf.to_container(cfg.quantize)),  # type: ignore[arg-type]
         verify=VerifyRequest(**OmegaConf.to_container(cfg.verify)),  # type: ignore[arg-type]
         progress=progress,
+        overrides=overrides,
     )
 
 

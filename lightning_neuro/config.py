@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, NeuroError
+from lightning_neuro.progress_lines import tell_refusal
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
     import pytorch_lightning as pl
@@ -204,7 +206,7 @@ def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str)
     """
     try:
         with _hydra_set_aside(), initialize_config_module("lightning_neuro.conf", version_base="1.3"):
-            return compose(name, overrides=list(overrides))
+            return compose(name, overrides=[*overrides, *_other_packages()])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(
             short(str(error)).removeprefix("ConfigError: "),
@@ -212,6 +214,15 @@ def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str)
             why="they have to name keys and options that exist",
             next_command=next_command,
         ) from error
+
+
+def _other_packages() -> list[str]:
+    """Configurations of other installed packages: a target of one's own is a YAML in its ``target/`` folder.
+
+    Such a package names the package of its YAML files in the group of entry points ``lightning_neuro.conf``.
+    """
+    places = [f"pkg://{point.value}" for point in entry_points(group="lightning_neuro.conf")]
+    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
 
 
 @contextmanager
@@ -233,6 +244,7 @@ def explain_errors() -> Iterator[None]:
     try:
         yield
     except NeuroError as error:
+        tell_refusal(error)
         _leave(f"{type(error).__name__}: {error}", error.exit_code)
     except MisconfigurationException as error:
         _leave("ConfigError: " + str(error).split("\n")[0], 2)

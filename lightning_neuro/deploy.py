@@ -7,8 +7,9 @@ temporary folder beside its place and moved there at the end, so there is never 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,27 +17,23 @@ import numpy as np
 
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
-from lightning_neuro.errors import ConfigError, ConstraintError, GraphError
-from lightning_neuro.first_spike_check import analytic_first_spikes
+from lightning_neuro.errors import ConstraintError
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.calibrate import quantize_network
-from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.first_spike_steps import Decay
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.lower import lower
-from lightning_neuro.graph.quantize import default_spec
-from lightning_neuro.graph.stored import StoredQuantization
-from lightning_neuro.graph.widths import QuantizeRequest, QuantizeSpec, Widths, in_words, widths_of
-from lightning_neuro.in_steps import InSteps, accuracy_check, in_steps, time_errors
+from lightning_neuro.graph.widths import QuantizeRequest
+from lightning_neuro.in_steps import InSteps, in_steps
 from lightning_neuro.publish import publishing
-from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, plots, strict
-from lightning_neuro.report.write import write_report
+from lightning_neuro.report import Accuracy, Check, Command, Plot, Report, Source, strict
+from lightning_neuro.report.write import Evidence, write_report
+from lightning_neuro.rounding import rounded_for, stored_integers, widths
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
+from lightning_neuro.steps_cost import StepsCost, steps_cost
 from lightning_neuro.summary import summarise
-from lightning_neuro.targets.base import Job, Progress, Share, Target, TestVectors
+from lightning_neuro.targets.base import Job, Progress, Target, TestVectors, Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +59,7 @@ def deploy(
     quantize: QuantizeRequest,
     verify: VerifyRequest,
     progress: Progress,
+    overrides: Sequence[str] = (),
 ) -> tuple[Report, Path]:
     """Write the artefact of a network for a target and prove it.
 
@@ -75,6 +73,7 @@ def deploy(
         quantize: widths.
         verify: samples and strictness.
         progress: called with what is going on, steps done and steps in all.
+        overrides: all that the command said, for the report: how to do the same again.
 
     Returns:
         The report and the artefact's folder.
@@ -83,74 +82,92 @@ def deploy(
         NeuroError: the input is refused; nothing is left behind.
     """
     started = time.perf_counter()
-    source = load_source(path, dt_s=dt_s)
-    record = with_reset(source, reset)
-    source_graph = lower(record.graph, record.metadata)
-    stored = stored_integers(record, quantize, path)
-    asked = widths(source_graph, stored, quantize, target.default_spec)
-    graph, note = _rounded(target, source_graph, record, stored, quantize, asked)
-    real_graph, steps = source_graph, None
-    if source_graph.time is TimeBase.CONTINUOUS and target.discretisation is not None:
-        steps = in_steps(source_graph, graph, asked, target.discretisation, dt_s)
-        real_graph, graph, note = steps.real_graph, steps.graph, (*note, *steps.notes)
-    violations = target.check(graph)
-    if violations:
-        raise ConstraintError(target.name, violations)
-    samples = target.default_samples(graph) if verify.samples is None else verify.samples
-    inputs, data_notes = test_inputs(record, source_graph, samples)
-    arithmetic = target.arithmetic_for(graph)
-    vectors = _vectors(graph, inputs, arithmetic)
-    digest = file_sha256(path)
-    job = Job(graph=graph, real_graph=real_graph, vectors=vectors, record=record, source_sha256=digest)
+    forms = _forms(path, target, dt_s, reset, quantize)
+    _refuse_violations(target, forms.graph)
+    samples = target.default_samples(forms.graph) if verify.samples is None else verify.samples
+    inputs, data_notes = test_inputs(forms.record, forms.source, samples)
+    job = _job(path, target, forms, inputs)
     place = out or path.parent / "deploy" / target.name
     with publishing(place) as folder:
         target.write(job, folder)
         seconds = {"read_and_lower": time.perf_counter() - started}
-        accuracies, seconds["accuracy"] = _timed(lambda: _accuracies(source_graph, graph, record, arithmetic, progress))
-        cost = None if steps is None else _cost(steps, record.evaluation or inputs, accuracies, target, inputs, vectors)
+        accuracies, seconds["accuracy"] = _accuracies(forms, target, progress)
+        cost = _cost(forms, target, inputs, accuracies, job.vectors)
         found = target.verify(job, folder, progress)
-        report = Report(
-            target=target.name,
-            source=Source(path=str(path), sha256=digest),
-            graph=GraphSummary(sha256=graph_sha256(graph), populations=summarise(graph, vectors.expected)),
-            accuracy=_with_artefact(accuracies, found.accuracy),
-            checks=(nir_round_trip(record, source_graph), *(() if cost is None else cost.checks), *found.checks),
-            resources={**found.resources, **({} if cost is None else cost.resources)},
-            assumptions=(*record.metadata.assumptions, *note, *data_notes, *found.assumptions),
-            seconds={**seconds, **found.seconds, "total": time.perf_counter() - started},
-        )
+        checks = (nir_round_trip(forms.record, forms.source), *(() if cost is None else cost.checks), *found.checks)
+        seconds |= {**found.seconds, "total": time.perf_counter() - started}
+        again = _again(path, target, overrides)
+        report = _report(path, target, forms, job, accuracies, checks, cost, found, data_notes, seconds, again)
         report = strict(report) if verify.strict else report
-        pictures = (*_curve(record), *found.plots) if cost is None else (cost.plot, *found.plots)
-        write_report(report, folder, real_graph=real_graph, graph=graph, vectors=vectors, more=pictures)
+        write_report(report, folder, _evidence(forms, job, cost, found))
     return report, place
 
 
-def _curve(record: NetworkRecord) -> tuple[Plot, ...]:
-    """Accuracy against time steps, of a network converted from an ANN."""
-    if record.curve is None:
-        return ()
-    from lightning_neuro.report.conversion_plots import accuracy_over_steps  # imported late: few networks need it
-
-    curve = record.curve
-    lines = {"spiking network, unrounded": np.array(curve.accuracy)}
-    return (accuracy_over_steps(curve.steps, lines, curve.ann, curve.chosen),)
+# -- the network ---------------------------------------------------------------------------------------------------
 
 
-def _rounded(
-    target: Target,
-    graph: HardwareGraph,
-    record: NetworkRecord,
-    stored: StoredQuantization | None,
-    request: QuantizeRequest,
-    asked: Widths,
-) -> tuple[HardwareGraph, tuple[str, ...]]:
-    """The network with the weights that the hardware holds, and sentences about them."""
-    named = request.weight_bits is not None or request.recommended
-    own = target.own_rounding(graph, quantized_graph(graph, record, stored, asked)[0] if named else None)
-    return own or quantized_graph(graph, record, stored, asked)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Forms:
+    """The network in every form that a deployment needs.
+
+    Args:
+        record: what the file says.
+        source: the network of the file in real numbers.
+        real_graph: the same as the target takes its time, in steps or as it is.
+        graph: ``real_graph`` with the weights that the target holds.
+        steps: what came of a network in continuous time on a target that advances in steps; else None.
+        notes: sentences for the report.
+    """
+
+    record: NetworkRecord
+    source: HardwareGraph
+    real_graph: HardwareGraph
+    graph: HardwareGraph
+    steps: InSteps | None
+    notes: tuple[str, ...]
+
+
+def _forms(path: Path, target: Target, dt_s: float | None, reset: str | None, request: QuantizeRequest) -> _Forms:
+    """Read a file, lower its network, round it, and bring it into steps where the target wants them."""
+    record = with_reset(load_source(path, dt_s=dt_s), reset)
+    source = lower(record.graph, record.metadata)
+    stored = stored_integers(record, request, path)
+    asked = widths(source, stored, request, target.default_spec)
+    graph, notes = rounded_for(target, source, record, stored, request, asked)
+    if source.time is not TimeBase.CONTINUOUS or target.discretisation is None:
+        return _Forms(record=record, source=source, real_graph=source, graph=graph, steps=None, notes=notes)
+    steps = in_steps(source, graph, asked, target.discretisation, dt_s)
+    return _Forms(
+        record=record,
+        source=source,
+        real_graph=steps.real_graph,
+        graph=steps.graph,
+        steps=steps,
+        notes=(*notes, *steps.notes),
+    )
+
+
+def _refuse_violations(target: Target, graph: HardwareGraph) -> None:
+    violations = target.check(graph)
+    if violations:
+        raise ConstraintError(target.name, violations)
+
+
+# -- the proof -----------------------------------------------------------------------------------------------------
+
+
+def _job(path: Path, target: Target, forms: _Forms, inputs: Inputs) -> Job:
+    return Job(
+        graph=forms.graph,
+        real_graph=forms.real_graph,
+        vectors=_vectors(forms.graph, inputs, target.arithmetic_for(forms.graph)),
+        record=forms.record,
+        source_sha256=file_sha256(path),
+    )
 
 
 def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> TestVectors:
+    """Inputs as the graph takes them, and what the golden model makes of them."""
     if isinstance(inputs, SpikeTimeSet) and graph.time is TimeBase.CONTINUOUS:
         spikes = inputs.times
     else:
@@ -160,113 +177,13 @@ def _vectors(graph: HardwareGraph, inputs: Inputs, arithmetic: Arithmetic) -> Te
     return TestVectors(spikes=spikes, expected=expected, labels=inputs.labels)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cost:
-    """What steps cost a network in continuous time, as parts of a report."""
-
-    checks: tuple[Check, ...]
-    resources: dict[str, object]
-    plot: Plot
-
-
-def _cost(
-    steps: InSteps, inputs: Inputs, accuracies: Accuracy, target: Target, proof: Inputs, vectors: TestVectors
-) -> _Cost:
-    """What is found on all samples, and for exact decays on those of the proof."""
-    assert isinstance(inputs, SpikeTimeSet) and isinstance(proof, SpikeTimeSet)
-    errors = time_errors(steps, inputs)
-    arithmetic = target.arithmetic_for(steps.graph)
-    checks = [accuracy_check(steps, inputs, accuracies, arithmetic)]
-    how = target.discretisation
-    if how is not None and how.decay is Decay.EXACT and arithmetic == "real":
-        rasters = {steps.graph.input.name: vectors.spikes, **vectors.expected.spikes}
-        checks.append(analytic_first_spikes(steps.rounded, steps.graph, proof.times, rasters))
-    return _Cost(
-        checks=tuple(checks),
-        resources={"first spikes": {e.name: e.numbers() for e in errors}},
-        plot=plots.spike_time_errors({e.name: e.errors for e in errors}),
-    )
-
-
-def stored_integers(record: NetworkRecord, request: QuantizeRequest, path: Path) -> StoredQuantization | None:
-    """The integers in the file that count: those of training, or with ``quantize=recommended`` those of a search.
-
-    Raises:
-        ConfigError: a recommendation is asked for and the file holds none.
-    """
-    if not request.recommended:
-        return record.quantized
-    if record.recommended is None:
-        raise ConfigError(
-            "there are no recommended widths in this file",
-            where=str(path),
-            why="a search finds them and keeps them in the checkpoint",
-            next_command=f"lightning-neuro search {path}",
-        )
-    return record.recommended
-
-
-def widths(
-    graph: HardwareGraph, stored: StoredQuantization | None, request: QuantizeRequest, default: QuantizeSpec
-) -> Widths:
-    """Widths of the integers: what the user names, then what the file holds, then what such networks need.
-
-    Args:
-        graph: network in real numbers.
-        stored: integers in the file.
-        request: widths that the user named.
-        default: the target's, for networks that advance in steps.
-    """
-    base = stored.widths if stored is not None else default_spec(graph, default)
-    return request.over(base, [p.name for p in graph.populations])
-
-
-def quantized_graph(
-    graph: HardwareGraph, record: NetworkRecord, stored: StoredQuantization | None, asked: Widths
-) -> tuple[HardwareGraph, tuple[str, ...]]:
-    """The integer graph: the checkpoint's own integers where the widths agree, else rounded now, saying so.
-
-    Args:
-        graph: network in real numbers.
-        record: where it came from.
-        stored: integers in the file.
-        asked: widths.
-
-    Raises:
-        GraphError: the stored integers do not belong to the stored weights.
-    """
-    if stored is not None and (asked == stored.widths or _same_integers(graph, asked, stored.widths)):
-        try:
-            return stored.apply(graph), ()
-        except (ValueError, KeyError) as error:
-            bits = min(widths_of(asked, p.name).weight_bits for p in graph.populations)
-            raise GraphError(
-                f"the checkpoint's integers and its weights contradict each other: {error}",
-                where="quantised network in the checkpoint",
-                why="the file was changed after it was quantised",
-                next_command=f"quantize.weight_bits={bits - 1 or 2}   (rounds the weights anew)",
-            ) from error
-    quantized, _ = quantize_network(graph, asked, record.calibration)
-    return quantized, (f"weights were rounded at deployment, not in training: {in_words(asked)}",)
-
-
-def _same_integers(graph: HardwareGraph, asked: Widths, stored: Widths) -> bool:
-    """Of a network in continuous time only weights are rounded."""
-    names = [p.name for p in graph.populations]
-    same = all(widths_of(asked, name).weight_bits == widths_of(stored, name).weight_bits for name in names)
-    return graph.time is TimeBase.CONTINUOUS and same
-
-
-def _accuracies(
-    real_graph: HardwareGraph,
-    graph: HardwareGraph,
-    record: NetworkRecord,
-    arithmetic: Arithmetic,
-    progress: Progress,
-) -> Accuracy:
-    inputs = record.evaluation
+def _accuracies(forms: _Forms, target: Target, progress: Progress) -> tuple[Accuracy, float]:
+    """Accuracy before and after rounding on the file's evaluation samples, and the seconds it took."""
+    started = time.perf_counter()
+    inputs = forms.record.evaluation
     if inputs is None:
-        return Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)
+        nothing = Accuracy(float_=None, quantized=None, artefact=None, samples=0, artefact_samples=0)
+        return nothing, time.perf_counter() - started
     total = 2 * len(inputs)
     done = 0
 
@@ -275,26 +192,90 @@ def _accuracies(
         done += count
         progress("golden model on the evaluation samples", done, total)
 
-    return Accuracy(
-        float_=accuracy(real_graph, inputs, _unrounded(real_graph), advance),
-        quantized=accuracy(graph, inputs, arithmetic, advance),
+    unrounded: Arithmetic = "event" if forms.source.time is TimeBase.CONTINUOUS else "real"
+    found = Accuracy(
+        float_=accuracy(forms.source, inputs, unrounded, advance),
+        quantized=accuracy(forms.graph, inputs, target.arithmetic_for(forms.graph), advance),
         artefact=None,
         samples=len(inputs),
         artefact_samples=0,
     )
+    return found, time.perf_counter() - started
 
 
-def _unrounded(graph: HardwareGraph) -> Arithmetic:
-    return "event" if graph.time is TimeBase.CONTINUOUS else "real"
+def _cost(
+    forms: _Forms, target: Target, inputs: Inputs, accuracies: Accuracy, vectors: TestVectors
+) -> StepsCost | None:
+    if forms.steps is None:
+        return None
+    return steps_cost(forms.steps, forms.record.evaluation or inputs, accuracies, target, inputs, vectors)
 
 
-def _with_artefact(accuracies: Accuracy, share: Share | None) -> Accuracy:
+# -- the report ----------------------------------------------------------------------------------------------------
+
+
+def _report(
+    path: Path,
+    target: Target,
+    forms: _Forms,
+    job: Job,
+    accuracies: Accuracy,
+    checks: tuple[Check, ...],
+    cost: StepsCost | None,
+    found: Verification,
+    data_notes: tuple[str, ...],
+    seconds: dict[str, float],
+    again: Command,
+) -> Report:
+    assert job.source_sha256 is not None
+    record, expected = forms.record, job.vectors.expected
+    resources = {} if cost is None else cost.resources
+    return Report(
+        target=target.name,
+        source=Source(path=str(path), sha256=job.source_sha256),
+        graph=summarise(forms.graph, expected),
+        accuracy=_with_artefact(accuracies, found),
+        checks=checks,
+        resources={**found.resources, **resources},
+        assumptions=(*record.metadata.assumptions, *forms.notes, *data_notes, *found.assumptions),
+        seconds=seconds,
+        capacity=found.capacity,
+        reproduce=(again, *found.reproduce),
+    )
+
+
+def _again(path: Path, target: Target, overrides: Sequence[str]) -> Command:
+    words = overrides or (f"target={target.name}",)
+    line = shlex.join(["deploy", str(path), *words])
+    return Command(what="deploy again, where this deployment was started", line=line)
+
+
+def _evidence(forms: _Forms, job: Job, cost: StepsCost | None, found: Verification) -> Evidence:
+    return Evidence(
+        real_graph=forms.real_graph,
+        graph=forms.graph,
+        vectors=job.vectors,
+        observed=found.observed,
+        words=found.words,
+        plots=(*_pictures(forms.record, cost), *found.plots),
+    )
+
+
+def _with_artefact(accuracies: Accuracy, found: Verification) -> Accuracy:
+    share = found.accuracy
     if share is None:
         return accuracies
     return dataclasses.replace(accuracies, artefact=share.right, artefact_samples=share.samples)
 
 
-def _timed(work: Callable[[], Accuracy]) -> tuple[Accuracy, float]:
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
+def _pictures(record: NetworkRecord, cost: StepsCost | None) -> tuple[Plot, ...]:
+    """Errors of spike times where steps made some; of a network converted from an ANN accuracy against time steps."""
+    if cost is not None:
+        return (cost.plot,)
+    if record.curve is None:
+        return ()
+    from lightning_neuro.report.conversion_plots import accuracy_over_steps  # imported late: few networks need it
+
+    curve = record.curve
+    lines = {"spiking network, unrounded": np.array(curve.accuracy)}
+    return (accuracy_over_steps(curve.steps, lines, curve.ann, curve.chosen),)

@@ -1,0 +1,1 @@
+"""Configurations that this package adds to lightning_neuro's."""
