@@ -34,7 +34,7 @@ class LiveCurves(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw, if it is time."""
         start = time.perf_counter()
-        if start < self._next:
+        if not trainer.is_global_zero or start < self._next:
             return
         run_folder.write_curves(self.history, self.folder)
         end = time.perf_counter()
