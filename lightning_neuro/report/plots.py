@@ -75,7 +75,7 @@ def _svg(figure: Figure) -> str:
 
     out = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": "lightning_neuro", "font.family": "sans-serif"}
-    with rc_context(settings):
+    with rc_context(settings):  # type: ignore[arg-type]
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     for colour, variable in VARIABLES.items():
