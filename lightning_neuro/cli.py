@@ -43,6 +43,11 @@ COMMANDS: dict[str, Command] = {
         files=NETWORK_FILES,
         words=("--help",),
     ),
+    "doctor": Command(
+        summary="what of this machine works, what is missing, how to get it",
+        entry="lightning_neuro.commands.doctor:doctor_main",
+        words=("--json", "--help"),
+    ),
 }
 
 
