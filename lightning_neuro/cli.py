@@ -43,6 +43,11 @@ COMMANDS: dict[str, Command] = {
         files=NETWORK_FILES,
         words=("--help",),
     ),
+    "demo": Command(
+        summary="three models on three targets, each proved; one page  (same as: make demo)",
+        entry="lightning_neuro.demo.command:main",
+        words=("--quick", "--out", "--jobs", "--help"),
+    ),
     "doctor": Command(
         summary="what of this machine works, what is missing, how to get it",
         entry="lightning_neuro.commands.doctor:doctor_main",

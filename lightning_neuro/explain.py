@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lightning_neuro.errors import ConfigError, NeuroError
+from lightning_neuro.progress_lines import tell_refusal
 
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended, as shells have it
 BROKEN_PIPE = 141  # likewise where the reader of its output has gone, as in `... | head`
@@ -28,6 +29,7 @@ def explain_errors() -> Iterator[None]:
         mistake = as_mistake(error)
         if mistake is None:
             raise
+        tell_refusal(mistake)
         _leave(f"{type(mistake).__name__}: {mistake}", mistake.exit_code)
 
 

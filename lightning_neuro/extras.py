@@ -55,7 +55,10 @@ OPTIONAL: Mapping[str, OptionalPackage] = {
             enables="runs of a sweep on a Slurm cluster (hydra/launcher=submitit_slurm)",
         ),
         OptionalPackage(
-            name="tensorboard", module="tensorboard", extra="tensorboard", enables="curves in the browser (logger=tensorboard)"
+            name="tensorboard",
+            module="tensorboard",
+            extra="tensorboard",
+            enables="curves in the browser (logger=tensorboard)",
         ),
         OptionalPackage(name="wandb", module="wandb", extra="wandb", enables="Weights & Biases (logger=wandb)"),
     )

@@ -25,7 +25,7 @@ from lightning_neuro.config import (
 from lightning_neuro.explain import explain_errors
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
-from lightning_neuro.live import LiveCurves
+from lightning_neuro.live import LiveCurves, TellEpochs
 from lightning_neuro.quiet import quiet
 from lightning_neuro.report.conversion_pictures import write_pictures
 from lightning_neuro.resume import check_resume
@@ -51,7 +51,8 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     data = build_data(cfg)
     model = build_model(cfg, data)
     history = History()
-    trainer = build_trainer(cfg, [*build_callbacks(cfg), history, LiveCurves(history, folder)], build_logger(cfg))
+    watching = [history, LiveCurves(history, folder), TellEpochs()]
+    trainer = build_trainer(cfg, [*build_callbacks(cfg), *watching], build_logger(cfg))
 
     run_folder.write_config(cfg, folder)
     if cfg.start_from is not None:

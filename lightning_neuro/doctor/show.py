@@ -32,7 +32,7 @@ def table(findings: Sequence[Finding]) -> Table:
 
 
 def remedies(findings: Sequence[Finding]) -> list[str]:
-    """Commands for what is broken, then for what is absent, each once; lines of their own, so that they can be copied."""
+    """Commands for what is broken, then for what is absent; each once, on a line of its own that can be copied."""
     lines = []
     for status in (Status.BROKEN, Status.NOTE, Status.ABSENT):
         wanted: dict[str, list[str]] = {}

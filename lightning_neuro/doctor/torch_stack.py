@@ -38,7 +38,7 @@ CLASH = (
     "torch and torchvision are not from one build (a CPU file of torch beside the package index's torchvision, or the "
     "other way round): torchvision's operators do not load, and Norse and Lightning's metrics import it"
 )
-PAIR = "pip install --upgrade --force-reinstall torch torchvision   (both from one place; or: pip uninstall torchvision)"
+PAIR = "pip install --upgrade --force-reinstall torch torchvision   (both from one place; or pip uninstall torchvision)"
 
 Said = dict[str, dict[str, str]]
 
@@ -112,6 +112,4 @@ def gpu(said: dict[str, str]) -> Finding:
     if said.get("error"):
         return Finding(group=GROUP, name="GPU", status=Status.ABSENT, detail=f"cannot be asked: {said['error'][:160]}")
     why = "this torch is built without CUDA" if not said.get("built") else "torch sees no NVIDIA GPU"
-    return Finding(
-        group=GROUP, name="GPU", status=Status.ABSENT, detail=f"{why}; everything runs on the CPU, networks this small as fast"
-    )
+    return Finding(group=GROUP, name="GPU", status=Status.ABSENT, detail=f"{why}; everything runs on the CPU")

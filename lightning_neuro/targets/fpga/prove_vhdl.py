@@ -19,7 +19,7 @@ from lightning_neuro.targets.fpga import ghdl, shards
 from lightning_neuro.targets.fpga.subject import Subject, missing_tools
 from lightning_neuro.targets.fpga.traces import TRACED_RUNS, Trace, observed_in, read_trace
 from lightning_neuro.targets.fpga.vectors import STRESSED_RUNS, decode_stream, plan_runs
-from lightning_neuro.targets.proofs import Proof, made, skipped, timed
+from lightning_neuro.targets.proofs import Proof, counted, made, skipped, timed
 
 BIT_EXACT = "ghdl_bit_exact"
 EXPECTED = "0 differing spikes and membranes"
@@ -59,10 +59,11 @@ def _bit_exact(subject: Subject, work: Path) -> Proof:
         time.perf_counter() - start,
         None if first is None else ghdl.difference(first, subject.layers),
     )
+    counts = counted(BIT_EXACT, sum(simulation.compared), sum(simulation.wrong))
     classes = _classes(subject, simulation)
     return Proof(
         checks=(check,),
-        resources=latency(simulation.cycles, subject),
+        resources={**latency(simulation.cycles, subject), **counts},
         share=share_right(classes, subject.vectors.labels),
         observed=(_told(trace, subject, wrong),),
     )
