@@ -44,10 +44,14 @@ COMMANDS: dict[str, Command] = {
         words=("--help",),
     ),
     "demo": Command(
-        summary="three models on three targets, trained and proved, on one page (--quick: one of them)",
+        summary="three models on three targets, each proved; one page  (same as: make demo)",
         entry="lightning_neuro.demo.command:main",
-        config=None,
-        words=("--help", "--quick", "--out"),
+        words=("--quick", "--out", "--jobs", "--help"),
+    ),
+    "doctor": Command(
+        summary="what of this machine works, what is missing, how to get it",
+        entry="lightning_neuro.commands.doctor:doctor_main",
+        words=("--json", "--help"),
     ),
 }
 

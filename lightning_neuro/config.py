@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, NeuroError
 from lightning_neuro.explain import short
+from lightning_neuro.extras import require
 from lightning_neuro.value_rules import Rule, check, is_whole, positive, whole
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
@@ -145,25 +145,20 @@ def build_callbacks(cfg: DictConfig) -> list[pl.Callback]:
     return [create(entry, f"callbacks.{name}") for name, entry in entries.items() if entry is not None]
 
 
-_PIP = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb"}
+_LOGGERS = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb"}
 
 
 def build_logger(cfg: DictConfig) -> Any:
     """Return the logger.
 
     Raises:
-        ConfigError: its package is not installed.
+        ToolError: its package is not installed.
     """
     if cfg.get("logger") is None:
         return False
-    package = _PIP.get(cfg.logger._target_.rsplit(".", 1)[-1])
-    if package and find_spec(package) is None:
-        raise ConfigError(
-            f"logger needs the package '{package}'",
-            where="logger",
-            why="it is not installed",
-            next_command=f"pip install {package}   (or logger=csv)",
-        )
+    package = _LOGGERS.get(cfg.logger._target_.rsplit(".", 1)[-1])
+    if package is not None:
+        require(package, where=f"logger={package}", otherwise="logger=csv")
     return create(cfg.logger, "logger")
 
 

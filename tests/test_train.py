@@ -143,9 +143,9 @@ def test_a_mistake_gives_one_message_and_exit_code_2(train, override, word):
 
 @pytest.mark.parametrize(("option", "package"), [("wandb", "wandb"), ("tensorboard", "tensorboard")])
 def test_an_optional_logger_names_the_command_that_installs_it(train, monkeypatch, option, package):
-    monkeypatch.setattr("lightning_neuro.config.find_spec", lambda name: None)
+    monkeypatch.setattr("lightning_neuro.extras.find_spec", lambda name: None)
     code, _, err = train(f"logger={option}")
-    assert code == 2 and f"pip install {package}" in err
+    assert code == 2 and f"pip install 'lightning-neuro[{package}]'" in err
 
 
 def test_missing_data_offline_is_a_message(train, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_neuro.errors import ConfigError
+from lightning_neuro.extras import require
 from lightning_neuro.graph.widths import QuantizeSpec, Widths, one_if_equal
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.journal import Journal
@@ -65,7 +65,7 @@ def optimise(
         Every point of the journal, each once.
 
     Raises:
-        ConfigError: Optuna is not installed.
+        ToolError: Optuna is not installed.
     """
     study = _study(folder, how, f"{price_name} of {space}")
     price, what = PRICES[price_name].of, "points that Optuna asks for"
@@ -118,16 +118,10 @@ def _suggested(trial: optuna.trial.Trial, space: Space, populations: tuple[str, 
 
 
 def _study(folder: Path, how: Optimisation, name: str) -> optuna.Study:
-    try:
-        import optuna
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError as error:
-        raise ConfigError(
-            "this search needs Optuna",
-            where="method=optuna",
-            why="it is not installed",
-            next_command="pip install 'lightning-neuro[search]'   (or method=grid)",
-        ) from error
+    require("optuna", where="method=optuna", otherwise="method=grid")
+    import optuna  # imported late: a search over a grid does without
+    from optuna.storages.journal import JournalFileBackend
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(

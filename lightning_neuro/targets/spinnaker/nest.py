@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import ToolError
+from lightning_neuro.extras import absent
 from lightning_neuro.tools import run_tool
 
 MISMATCH = 1  # exit status of a script whose spikes differ
@@ -50,8 +50,7 @@ class NestRun:
 
 def missing() -> str:
     """Reason and remedy when NEST cannot run here; empty when it can."""
-    absent = [name for name, module in (("pynn", "pyNN"), ("nest-simulator", "nest")) if find_spec(module) is None]
-    return f"not installed: pip install {' '.join(absent)}" if absent else ""
+    return absent("nest-simulator")
 
 
 def run_on_nest(artefact: Path, work: Path, timeout_s: float) -> NestRun:

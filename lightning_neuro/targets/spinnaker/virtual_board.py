@@ -12,10 +12,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_neuro.errors import ToolError
+from lightning_neuro.extras import absent
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.spinnaker.board_image import BoardImage, read_image
 from lightning_neuro.targets.spinnaker.board_problems import (
@@ -31,7 +31,6 @@ from lightning_neuro.tools import run_tool
 VIRTUAL_BOARD = "spynnaker_virtual_board"
 SHIFTS = "spynnaker_ring_buffer_shifts"
 SYNAPSES = "spynnaker_synapses"
-INSTALL = "pip install 'lightning-neuro[spinnaker]'"
 
 _SETTINGS = "[Machine]\nvirtual_board = True\nversion = 5\n"
 _PROBE = Path(__file__).with_name("board_probe.py")
@@ -62,8 +61,8 @@ def prove_on_virtual_board(artefact: Path, expected: BoardExpectation, timeout_s
         expected: the plan.
         timeout_s: most seconds of the run.
     """
-    if find_spec("spynnaker") is None:
-        return BoardRun(checks=skipped(f"sPyNNaker is not installed ({INSTALL})"), image=None, seconds=0.0)
+    if reason := absent("sPyNNaker"):
+        return BoardRun(checks=skipped(reason), image=None, seconds=0.0)
     start = time.perf_counter()
     try:
         image = map_network(artefact / "network.py", ("--backend", "spinnaker", "--virtual"), timeout_s)

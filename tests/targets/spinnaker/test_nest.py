@@ -12,7 +12,6 @@ import pytest
 
 from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, ReadoutKind, Values
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.spinnaker import nest
 from lightning_neuro.targets.spinnaker.proof import Subject
 from lightning_neuro.targets.spinnaker.prove_network import prove_nest, prove_reference
 from tests.targets.spinnaker import cases
@@ -144,10 +143,10 @@ def test_the_check_says_where_the_first_difference_is(tmp_path: Path) -> None:
 
 def test_without_nest_the_check_is_skipped_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = NETWORKS["delta, reset at once"]
-    monkeypatch.setattr(nest, "find_spec", lambda name: None if name == "nest" else object())
+    monkeypatch.setattr("lightning_neuro.extras.find_spec", lambda name: None if name == "nest" else object())
     subject = Subject(
         job=cases.job(graph), scaled=cases.target().plan(cases.job(graph)), artefact=tmp_path, boards=1, points=0.5,
         timeout_s=60, progress=lambda *_: None,
     )  # fmt: skip
     [check] = prove_nest(subject).checks
-    assert check.outcome is Outcome.SKIPPED and "pip install nest-simulator" in check.detail
+    assert check.outcome is Outcome.SKIPPED and "pip install 'lightning-neuro[spinnaker]'" in check.detail

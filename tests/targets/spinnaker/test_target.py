@@ -13,7 +13,7 @@ from lightning_neuro.errors import ConfigError, ConstraintError
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.hardware_graph import Reset, ResetKind
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.spinnaker import SpinnakerTarget, nest, virtual_board
+from lightning_neuro.targets.spinnaker import SpinnakerTarget
 from tests.targets.spinnaker import cases
 
 
@@ -59,8 +59,7 @@ def test_weights_that_16_bits_cannot_hold_are_refused_before_anything_is_written
 
 
 def test_where_no_simulator_is_installed_the_rest_still_proves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (nest, virtual_board):
-        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("lightning_neuro.extras.find_spec", lambda name: None)
     graph = quantize_network(cases.chain(hidden={}), SpinnakerTarget.default_spec, None)[0]
     job, target = cases.job(graph), cases.target()
     target.write(job, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ ON_BOARD = ("--backend", "spinnaker", "--virtual")
 LIMIT_S = 200.0
 
 needs_spynnaker = pytest.mark.skipif(
-    virtual_board.find_spec("spynnaker") is None, reason="sPyNNaker is not installed: pip install sPyNNaker"
+    find_spec("spynnaker") is None, reason="sPyNNaker is not installed: pip install sPyNNaker"
 )
 
 
@@ -213,7 +214,7 @@ def nothing() -> BoardExpectation:
 def test_without_spynnaker_the_checks_are_skipped_and_say_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(virtual_board, "find_spec", lambda name: None)
+    monkeypatch.setattr("lightning_neuro.extras.find_spec", lambda name: None)
     run = prove_on_virtual_board(tmp_path, nothing(), LIMIT_S)
     assert {check.outcome for check in run.checks} == {Outcome.SKIPPED}
     assert all("pip install 'lightning-neuro[spinnaker]'" in check.detail for check in run.checks)
@@ -222,7 +223,7 @@ def test_without_spynnaker_the_checks_are_skipped_and_say_how_to_get_it(
 def test_a_script_that_does_not_map_fails_and_what_depends_on_it_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(virtual_board, "find_spec", lambda name: object())
+    monkeypatch.setattr("lightning_neuro.extras.find_spec", lambda name: object())
     (tmp_path / "network.py").write_text("raise SystemExit('no such network')")
     run = prove_on_virtual_board(tmp_path, nothing(), LIMIT_S)
     assert [check.outcome for check in run.checks] == [Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED]
