@@ -41,6 +41,7 @@ def _whole(value: Any) -> bool:
 # key: what must hold, in words, an example
 RULES: dict[str, _Rule] = {
     "seed": (lambda v: _whole(v) and 0 <= v < 2**32, "an integer from 0 to 2^32 - 1", "0"),
+    "resume": (lambda v: isinstance(v, bool), "true, false or null", "true"),
     "threads": (lambda v: _whole(v) and v >= 1, "an integer of at least 1, or null", "1"),
     "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
     "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
