@@ -32,6 +32,7 @@ INTENSITY = "intensity"
 
 RULES: dict[str, Rule] = {
     "seed": Rule(holds=lambda v: is_whole(v) and 0 <= v < 2**32, needed="an integer from 0 to 2^32 - 1", example="0"),
+    "resume": Rule(holds=lambda v: v is None or isinstance(v, bool), needed="true, false or null", example="true"),
     "threads": whole(1, "1", optional=True),
     "trainer.max_epochs": whole(1, "50"),
     "trainer.devices": Rule(
@@ -41,7 +42,7 @@ RULES: dict[str, Rule] = {
     "model.tau_ratio": positive("a number", "1.0"),
     "model.threshold": positive("a number", "1.0"),
     "model.lr": positive("a number", "0.005"),
-    "model.dt": positive("seconds", "1e-3"),
+    "model.dt": positive("seconds", "1e-3", optional=True),
     "data.batch_size": whole(1, "64"),
     "data.eval_batch_size": whole(1, "1024"),
     "data.coding.steps": whole(1, "16"),

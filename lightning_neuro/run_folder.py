@@ -30,9 +30,10 @@ class DrawsItself(Protocol):
         ...
 
 
-def write_config(cfg: DictConfig, folder: Path) -> None:
-    """Write the resolved configuration to ``config.yaml``."""
+def begin(cfg: DictConfig, folder: Path) -> None:
+    """Write the resolved configuration to ``config.yaml``; ``metrics.json`` will tell that the run has ended."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").unlink(missing_ok=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
 
 
@@ -66,7 +67,9 @@ def write_metrics(
     }
     metrics = {name: value for name, value in numbers.items() if value is not None} | converted
     metrics["epochs"] = int(metrics["epochs"])
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    written = folder / ".metrics.json"
+    written.write_text(json.dumps(metrics, indent=2) + "\n")
+    written.replace(folder / "metrics.json")  # whole or not at all: it says that the run has ended
     return metrics
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,10 +11,13 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+RECORDS = ".runs"  # in the folder of a sweep
 COLUMNS = {
     "test_accuracy": ("test (%)", 100.0),
     "quantized_test_accuracy": ("rounded (%)", 100.0),
@@ -42,45 +44,33 @@ class SweepTable(Callback):
     """Hydra's callback: remembers each run of a sweep, and shows all at its end.
 
     Runs may happen in other processes and on other machines (joblib, submitit), where Hydra gives them a copy of this
-    callback: each leaves a small file in the folder of the sweep, which the first process collects.
+    callback: each leaves a small file in the folder of the sweep. The files stay there, so that a sweep that was killed
+    and started again shows the runs of both times.
     """
-
-    def __init__(self) -> None:
-        self.sweep: str | None = None  # tells its runs from those of an earlier sweep into the same folder
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name the sweep; the copies know the name."""
-        self.sweep = uuid.uuid4().hex
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Remember a run."""
-        if self.sweep is None:
-            return  # a single run
+        if config.hydra.mode != RunMode.MULTIRUN or rank_zero_only.rank != 0:
+            return  # a single run, or a further process of a run
         folder = Path(OmegaConf.select(job_return.hydra_cfg, "hydra.runtime.output_dir") or ".")  # type: ignore[arg-type]
         done = job_return.status == JobStatus.COMPLETED
         numbers = json.loads((folder / "metrics.json").read_text()) if done else {}
-        plain = {"sweep": self.sweep, "overrides": list(job_return.overrides or ()), "numbers": numbers}
-        path = Path(config.hydra.sweep.dir) / f".run{config.hydra.job.num:06}.json"
+        path = Path(config.hydra.sweep.dir) / RECORDS / f"{config.hydra.job.num:06}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plain))
+        path.write_text(json.dumps({"overrides": list(job_return.overrides or ()), "numbers": numbers}))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Show the runs, write ``sweep.csv`` beside their folders."""
         folder = Path(config.hydra.sweep.dir)
-        jobs = without_common(collect(folder, self.sweep))
+        jobs = without_common(collect(folder))
         write_csv(jobs, folder / "sweep.csv")
         Console(highlight=False).print(table(jobs))
 
 
-def collect(folder: Path, sweep: str | None) -> list[Job]:
-    """Return what the runs of a sweep have left, in order, and remove their files."""
-    jobs = []
-    for path in sorted(folder.glob(".run*.json")):
-        plain = json.loads(path.read_text())
-        if plain["sweep"] == sweep:
-            jobs.append(Job(overrides=tuple(plain["overrides"]), numbers=plain["numbers"]))
-        path.unlink()
-    return jobs
+def collect(folder: Path) -> list[Job]:
+    """Return what the runs of a sweep have left, in order."""
+    records = [json.loads(path.read_text()) for path in sorted((folder / RECORDS).glob("*.json"))]
+    return [Job(overrides=tuple(plain["overrides"]), numbers=plain["numbers"]) for plain in records]
 
 
 def without_common(jobs: list[Job]) -> list[Job]:

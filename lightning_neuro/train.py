@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 
 from lightning_neuro import run_folder
 from lightning_neuro.callbacks import Quantize
@@ -24,6 +27,7 @@ from lightning_neuro.config import (
 )
 from lightning_neuro.explain import explain_errors
 from lightning_neuro.finish import QuantizedResult
+from lightning_neuro.go_on import alone, earlier
 from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves, TellEpochs
 from lightning_neuro.quiet import quiet
@@ -32,12 +36,13 @@ from lightning_neuro.resume import check_resume
 from lightning_neuro.start_from import start_from
 
 
-def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
+def train(cfg: DictConfig, folder: Path, interrupted: Path | None = None) -> dict[str, float]:
     """Train, test and write the run folder; returns the numbers in ``metrics.json``, {} in all but the first process.
 
     Args:
         cfg: composed ``conf/train.yaml``.
         folder: run folder, created if need be.
+        interrupted: checkpoint of this very run, which goes on from there; None where it begins.
 
     Raises:
         NeuroError: anything the user can mend.
@@ -55,14 +60,14 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     trainer = build_trainer(cfg, [*build_callbacks(cfg), *watching], build_logger(cfg))
 
     if trainer.is_global_zero:
-        run_folder.write_config(cfg, folder)
+        run_folder.begin(cfg, folder)
     if cfg.start_from is not None:
         start_from(cfg.start_from, model)
-    if cfg.ckpt_path is not None:
+    if interrupted is None and cfg.ckpt_path is not None:
         check_resume(cfg.ckpt_path, model, cfg.trainer.max_epochs)
     start = time.perf_counter()
-    trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-    seconds = time.perf_counter() - start
+    trainer.fit(model, datamodule=data, ckpt_path=interrupted or cfg.ckpt_path, weights_only=True)
+    seconds = max(time.perf_counter() - start, sum(epoch["seconds"] for epoch in history.epochs))
     trainer.strategy.barrier()  # until the first of several processes has finished the checkpoints
     if cfg.test:
         trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
@@ -95,11 +100,33 @@ def quantized_result(trainer: pl.Trainer) -> QuantizedResult | None:
     return found[0] if found else None
 
 
+def train_once(cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """Train unless the folder holds the finished run already; one that was interrupted goes on.
+
+    Args:
+        cfg: composed ``conf/train.yaml``.
+        folder: of the run.
+
+    Raises:
+        NeuroError: the folder holds a run of other settings, or anything else that the user can mend.
+    """
+    check_config(cfg)
+    with alone(folder) if rank_zero_only.rank == 0 else nullcontext():
+        found = earlier(cfg, folder)
+        if found.metrics is None:
+            return train(cfg, folder, found.checkpoint)
+        print(f"{folder} is finished; nothing is trained again", flush=True)
+        return found.metrics
+
+
 @hydra.main(config_path="pkg://lightning_neuro.conf", config_name="train", version_base="1.3")
 def _job(cfg: DictConfig) -> float:
-    with explain_errors():  # in here too: Hydra prints a line of its own about whatever leaves a job
-        metrics = train(cfg, Path(HydraConfig.get().runtime.output_dir))
-    return metrics.get("test_accuracy", metrics.get("val_accuracy", 0.0))
+    job = HydraConfig.get()
+    of_sweep = job.mode == RunMode.MULTIRUN
+    run = train_once if (of_sweep if cfg.resume is None else cfg.resume) else train
+    with nullcontext() if of_sweep else explain_errors():  # a single run: Hydra says a line of its own about errors
+        metrics = run(cfg, Path(job.runtime.output_dir))
+    return metrics.get("val_accuracy", metrics.get("test_accuracy", 0.0))
 
 
 def main() -> None:

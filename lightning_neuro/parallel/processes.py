@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_original_cwd
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from typing_extensions import override
@@ -67,8 +68,9 @@ class JobProcesses(_SubprocessScriptLauncher):
 def job_command() -> list[str]:
     """Return the command that runs the present job of Hydra alone, in its folder."""
     job = HydraConfig.get()
+    resume = ["resume=true"] if job.mode == RunMode.MULTIRUN else []  # as the first process, which runs in a sweep
     folder = str(job.runtime.output_dir).replace("'", "\\'")
-    return [sys.executable, "-m", "lightning_neuro.train", *job.overrides.task, f"hydra.run.dir='{folder}'"]
+    return [sys.executable, "-m", "lightning_neuro.train", *resume, *job.overrides.task, f"hydra.run.dir='{folder}'"]
 
 
 def _python_path() -> str:

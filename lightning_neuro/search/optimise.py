@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_neuro.extras import require
 from lightning_neuro.graph.widths import QuantizeSpec, Widths, one_if_equal
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.journal import Journal
 from lightning_neuro.search.measure import Point, Subject, measure
 from lightning_neuro.search.parallel import in_threads
 from lightning_neuro.search.space import Space
+from lightning_neuro.search.study import finished, open_study, sampler
 from lightning_neuro.targets.base import Progress
 
 if TYPE_CHECKING:
     import optuna
-
-STUDY = "optuna.log"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimisation:
@@ -67,16 +64,18 @@ def optimise(
     Raises:
         ToolError: Optuna is not installed.
     """
-    study = _study(folder, how, f"{price_name} of {space}")
+    study = open_study(
+        folder, f"{price_name} of {space}", ("maximize", "minimize"), how.seed, "method=optuna"
+    )
     price, what = PRICES[price_name].of, "points that Optuna asks for"
     asked = running = 0
 
     def tasks() -> Iterator[tuple[optuna.trial.Trial, Widths, Point | None]]:
         nonlocal asked, running
-        while _finished(study) + running < how.trials:
+        while finished(study) + running < how.trials:
             trial = study.ask()
             if asked == 0:  # processes that share the study draw other numbers, and so does one that goes on
-                study.sampler = _sampler(how.seed + trial.number)
+                study.sampler = sampler(how.seed + trial.number)
             asked, running = asked + 1, running + 1
             widths = _suggested(trial, space, subject.populations)
             journal.refresh()
@@ -86,17 +85,13 @@ def optimise(
     def work(task: tuple[optuna.trial.Trial, Widths, Point | None]) -> Point:
         return task[2] or measure(subject, task[1])
 
-    progress(what, min(_finished(study), how.trials), how.trials)
+    progress(what, min(finished(study), how.trials), how.trials)
     for (trial, _, _), point in in_threads(work, tasks(), workers):
         journal.add(point)
         study.tell(trial, (point.accuracy, price(point)))
         running -= 1
-        progress(what, min(_finished(study), how.trials), how.trials)
+        progress(what, min(finished(study), how.trials), how.trials)
     return list(journal.points)
-
-
-def _finished(study: optuna.Study) -> int:
-    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
 def _suggested(trial: optuna.trial.Trial, space: Space, populations: tuple[str, ...]) -> Widths:
@@ -115,25 +110,3 @@ def _suggested(trial: optuna.trial.Trial, space: Space, populations: tuple[str, 
         for name in names
     }
     return one_if_equal(specs)
-
-
-def _study(folder: Path, how: Optimisation, name: str) -> optuna.Study:
-    require("optuna", where="method=optuna", otherwise="method=grid")
-    import optuna  # imported late: a search over a grid does without
-    from optuna.storages.journal import JournalFileBackend
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
-        study_name=name,
-        storage=optuna.storages.JournalStorage(JournalFileBackend(str(folder / STUDY))),
-        directions=("maximize", "minimize"),
-        sampler=_sampler(how.seed),
-        load_if_exists=True,
-    )
-
-
-def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    import optuna  # imported late: a search over a grid does without
-
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True)
