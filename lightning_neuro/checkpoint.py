@@ -25,10 +25,11 @@ from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import CheckpointError, DataError, first_line
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.schemas import CHECKPOINT as SCHEMA
+from lightning_neuro.schemas import refuse_newer
 
 KEY = "lightning_neuro"
 CURVE = "curve"  # of what a conversion adds
-SCHEMA = 1
 
 Plain = dict[str, Any]
 
@@ -159,13 +160,7 @@ def from_plain(values: Mapping[str, Any], where: str) -> NetworkRecord:
     Raises:
         CheckpointError: a part is missing, damaged or newer than this program.
     """
-    if int(values.get("schema", 0)) > SCHEMA:
-        raise CheckpointError(
-            f"checkpoint schema {values['schema']} is newer than {SCHEMA}",
-            where=where,
-            why="it was written by a later lightning_neuro",
-            next_command="pip install --upgrade lightning-neuro",
-        )
+    refuse_newer(values.get("schema"), SCHEMA, kind=CheckpointError, what="checkpoint", where=where)
     if "nir" in values and values["nir"] is None:
         raise CheckpointError(
             "this checkpoint holds an ANN that was not converted to a spiking network",

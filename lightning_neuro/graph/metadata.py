@@ -13,8 +13,9 @@ from typing import Any
 
 from lightning_neuro.errors import NirError
 from lightning_neuro.graph.hardware_graph import ReadoutKind, Reset, ResetKind, TimeBase
+from lightning_neuro.schemas import NIR_METADATA as SCHEMA
+from lightning_neuro.schemas import refuse_newer
 
-SCHEMA = 1
 MAX_STEPS = 10_000_000  # per sample; more is a damaged number
 
 
@@ -89,13 +90,7 @@ class Metadata:
         """
         try:
             schema = int(str(values["schema"]))
-            if schema > SCHEMA:
-                raise NirError(
-                    f"metadata schema {schema} is newer than {SCHEMA}",
-                    where=where,
-                    why="the file was written by a later lightning_neuro",
-                    next_command="pip install --upgrade lightning-neuro",
-                )
+            refuse_newer(schema, SCHEMA, kind=NirError, what="NIR file", where=where)
             steps = int(str(values["steps"]))
             time = TimeBase(str(values.get("time", TimeBase.STEPPED.value)))
             continuous = time is TimeBase.CONTINUOUS
