@@ -20,13 +20,12 @@ from lightning_neuro.demo.plan import Plan, jobs_of
 from lightning_neuro.demo.plans import FULL, QUICK
 from lightning_neuro.demo.results import CellResult, Verdict
 from lightning_neuro.demo.running import run_jobs
-from lightning_neuro.errors import NeuroError
+from lightning_neuro.explain import explain_errors
 from lightning_neuro.publish import publishing
 from lightning_neuro.report.wording import duration
 
 MANIFEST, PAGE = "demo.json", "index.html"
 MOST_SLOTS = 4  # processes of a gigabyte each
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,10 @@ def options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--quick", action="store_true", help="one model on one target: lif on fpga, under a minute")
     parser.add_argument("--out", type=Path, help="folder; default outputs/demo, with --quick outputs/demo-quick")
-    parser.add_argument("--jobs", type=int, default=min(cores(), MOST_SLOTS), help="jobs at a time; default: cores, up to 4")
-    typed = parser.parse_args(list(arguments))
+    parser.add_argument(
+        "--jobs", type=int, default=min(cores(), MOST_SLOTS), help="jobs at a time; default: one per core, up to 4"
+    )
+    typed = parser.parse_args([f"--{word}" if word.startswith("out=") else word for word in arguments])
     if typed.jobs < 1:
         parser.error("--jobs must be at least 1")
     default = Path("outputs", "demo-quick" if typed.quick else "demo")
@@ -79,9 +80,8 @@ def demo(wanted: Options, console: Console) -> tuple[CellResult, ...]:
         with watching(wanted.plan, jobs, console) as show:
             states = run_jobs(jobs, slots=wanted.slots, cwd=cwd, logs=folder / LOGS, show=show)
         results = collect(wanted.plan, states, folder, inside.as_posix())
-        facts = Facts(
-            machine=machine(), software=software(), slots=wanted.slots, seconds=time.perf_counter() - start
-        )
+        seconds = time.perf_counter() - start
+        facts = Facts(machine=machine(), software=software(), slots=wanted.slots, seconds=seconds)
         (folder / PAGE).write_text(to_html(results, facts), encoding="utf-8")
         (folder / MANIFEST).write_text(to_json(results, facts), encoding="utf-8")
     console.print()
@@ -101,19 +101,13 @@ def named(out: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point; exit code 1 when a cell failed, 130 when it was interrupted."""
+    """Entry point; exit code 0 when no cell failed, else 1; 2 and 130 as of every command."""
     wanted = options(sys.argv[1:] if arguments is None else arguments)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=LOG_WIDTH)
     for sign in (signal.SIGINT, signal.SIGTERM):  # also where the shell had it ignored, so that children see it
         signal.signal(sign, signal.default_int_handler)
-    try:
+    with explain_errors():
         results = demo(wanted, console)
-    except NeuroError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.print("interrupted; nothing was kept, an earlier demo is as it was")
-        sys.exit(INTERRUPTED)
     sys.exit(any(result.verdict is Verdict.FAILED for result in results))

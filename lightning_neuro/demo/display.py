@@ -72,7 +72,8 @@ def live_table(plan: Plan, states: States, seconds: float) -> RenderableType:
     """
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name, width in (("model", 10), ("target", 11), ("", 14), ("", 50), ("time", 9)):
-        table.add_column(name, min_width=width, no_wrap=True, header_style="dim", justify="right" if name == "time" else "left")
+        side = "right" if name == "time" else "left"
+        table.add_column(name, min_width=width, no_wrap=True, header_style="dim", justify=side)
     for cell in plan.shown:
         now = cell_activity(plan, cell, states)
         bar = ProgressBar(total=1.0, completed=now.share or 0.0, width=14) if now.phase is Phase.RUNNING else Text()

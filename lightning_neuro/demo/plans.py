@@ -23,7 +23,7 @@ FULL = Plan(
     ),
     cells=(
         Cell(model="spike_time", target="fpga", training="spike_time"),
-        Cell(model="rate", target="fpga", training="rate_mlp"),
+        Cell(model="rate", target="fpga", training="rate_mlp", overrides=("target.lanes=4",)),
         Cell(model="lif", target="fpga", training="lif"),
         Cell(model="spike_time", target="brainscales", training="spike_time_brainscales"),
         Cell(model="lif", target="brainscales", training="lif"),

@@ -40,7 +40,6 @@ class Phase(str, Enum):
         return self not in (Phase.WAITING, Phase.RUNNING)
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
     """A job at one moment.
