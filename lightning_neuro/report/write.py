@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ReadoutKind, ResetKind, TimeBase
+from lightning_neuro.graph.hardware_graph import HardwareGraph, ReadoutKind, ResetKind, TimeBase
 from lightning_neuro.report import plots
 from lightning_neuro.report.html import to_html
 from lightning_neuro.report.json_form import to_json
@@ -53,8 +53,8 @@ def _network_plots(real_graph: HardwareGraph, graph: HardwareGraph, vectors: Tes
     spikes = vectors.expected.spikes
     label = int(vectors.labels[sample])
     output = graph.population(graph.output)
-    neuron = output.neuron
-    silent = isinstance(neuron, FirstSpike) or neuron.reset.kind is ResetKind.NONE
+    neuron = output.stepped
+    silent = neuron.reset.kind is ResetKind.NONE
     membrane = vectors.expected.membrane[graph.output][sample]
     integers = np.issubdtype(membrane.dtype, np.integer)
     return (
