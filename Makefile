@@ -1,21 +1,24 @@
 # On a fresh machine every goal sets up what it needs; later runs find the stamp files and start at once.
-#   make demo    train the default network, deploy it to FPGA, print what was proved
-#   make test    run the test suite             (ARGS="-k golden -x" passes options to pytest)
-#   make lint    ruff and pyright
-#   make setup   only the set-up                (PYTHON=python3.12 selects the interpreter)
-#   make clean   remove what the goals above made (the environment and the results)
+#   make demo-quick  train the default network, deploy it to FPGA, print what was proved
+#   make demo        three models on three targets, trained and proved: outputs/demo/index.html
+#   make test        run the test suite             (ARGS="-k golden -x" passes options to pytest)
+#   make lint        ruff and pyright
+#   make docs        build the documentation into site/
+#   make setup       only the set-up                (PYTHON=python3.12 selects the interpreter)
+#   make clean       remove what the goals above made (the environment and the results)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup clean
+.PHONY: help demo demo-quick test lint docs setup clean
 
 VENV  := .venv
 BIN   := $(VENV)/bin
 JOBS  ?= 2
-DEMO  := outputs/demo
 ARGS  ?=
-TOOLS := ghdl yosys iverilog
+# The demo needs simulators; the tests look at pages as well.
+SIMULATORS := ghdl yosys iverilog
+BROWSER    := chromium
 
 # On a terminal pip shows its progress; in a log only what went wrong is of interest.
 QUIET := $(if $(MAKE_TERMOUT),,--quiet --quiet)
@@ -26,7 +29,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(VENV)/.installed $(VENV)/.tools
+setup: $(VENV)/.with-dev $(VENV)/.tools-simulators $(VENV)/.tools-browser
 
 # A half-made environment has no stamp and is made again: `venv --clear` throws the remains away.
 $(VENV)/.created:
@@ -37,15 +40,24 @@ $(VENV)/.created:
 		echo "Debian, Ubuntu: apt-get install python3-venv; then run make again."; exit 2; }
 	@touch $@
 
-# One pip call with every pin; the stamp comes last, so an interrupted installation is simply continued.
-$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+# One pip call with every pin for what a goal needs: the FPGA demo, all demos, or everything. The stamp comes last, so an
+# interrupted installation is simply continued; the larger sets hold the smaller ones.
+$(VENV)/.with-fpga: EXTRAS := fpga
+$(VENV)/.with-targets: EXTRAS := fpga,spinnaker
+$(VENV)/.with-dev: EXTRAS := dev
+$(VENV)/.with-fpga: ALSO :=
+$(VENV)/.with-targets: ALSO := $(VENV)/.with-fpga
+$(VENV)/.with-dev: ALSO := $(VENV)/.with-fpga $(VENV)/.with-targets
+$(VENV)/.with-%: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing the pinned packages; this takes a few minutes the first time"
-	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $(ALSO) $@
 
-# The hardware tools are optional: without them their checks are reported as skipped. One attempt is enough; the stamp
-# keeps later runs from asking the package servers again.
-$(VENV)/.tools: | $(VENV)/.created
+# System tools are optional: without them their checks are reported as skipped. One attempt is enough; the stamp keeps
+# later runs from asking the package servers again.
+$(VENV)/.tools-simulators: TOOLS := $(SIMULATORS)
+$(VENV)/.tools-browser: TOOLS := $(BROWSER)
+$(VENV)/.tools-%: | $(VENV)/.created
 	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then touch $@; exit 0; fi; \
 	echo "system tools not found:$$missing"; \
@@ -58,9 +70,11 @@ $(VENV)/.tools: | $(VENV)/.created
 		echo "To enable them: $$install    (to let make try again: rm $@)"; fi; \
 	touch $@
 
-demo: setup
-	$(BIN)/python train.py model=lif hydra.run.dir=$(DEMO)
-	$(BIN)/deploy $(DEMO)/best.ckpt target=fpga
+demo-quick: $(VENV)/.with-fpga $(VENV)/.tools-simulators
+	@$(BIN)/python -m lightning_neuro.demo --quick
+
+demo: $(VENV)/.with-targets $(VENV)/.tools-simulators
+	@$(BIN)/python -m lightning_neuro.demo
 
 # One thread in each worker: two workers with two threads each on two cores are slower than with one.
 test: setup
@@ -70,6 +84,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+docs: $(VENV)/.with-dev
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) outputs multirun build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) outputs multirun build site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

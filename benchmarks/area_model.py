@@ -42,7 +42,8 @@ from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget, yosys
 from lightning_neuro.targets.fpga.area import LayerShape, block_rams, features, luts, shape_of
-from lightning_neuro.targets.fpga.verify import Subject, translate
+from lightning_neuro.targets.fpga.prove_verilog import translate
+from lightning_neuro.targets.fpga.subject import Subject
 
 RESULTS = Path(__file__).parent / "area" / "results.jsonl"
 COEFFICIENTS = Path(__file__).parents[1] / "lightning_neuro" / "targets" / "fpga" / "area.json"

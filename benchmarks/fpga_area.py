@@ -46,7 +46,9 @@ from lightning_neuro.targets.base import Job, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
 from lightning_neuro.targets.fpga.constraints import layer_sizes
 from lightning_neuro.targets.fpga.lanes import cycles_per_step
-from lightning_neuro.targets.fpga.verify import Subject, prove_area, prove_bit_exact
+from lightning_neuro.targets.fpga.prove_verilog import prove_area
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 
 SPIKER_LUT, SPIKER_CYCLES = 8_809, 92_565
 LANES = (128, 64, 32, 16, 8, 4)
@@ -122,7 +124,7 @@ def measure(graph: HardwareGraph, vectors: TestVectors, lanes: tuple[int, ...]) 
         )
         exact, area = prove_bit_exact(subject), prove_area(subject)
     for proof in (exact, area):
-        assert proof.check.outcome is Outcome.PASSED, proof.check
+        assert proof.checks[0].outcome is Outcome.PASSED, proof.checks[0]
     cells, cycles = area.resources["xc7"], exact.resources["cycles_per_sample"]["median"]  # type: ignore[index]
     assert isinstance(cells, dict)
     return [

@@ -42,8 +42,6 @@ class Deploy(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        from lightning_neuro.cli import (
-            deploy_and_show,
-        )  # imported late: only this callback needs the command line
+        from lightning_neuro.commands.deploy import deploy_and_show  # imported late: only this callback deploys
 
         self.report, self.folder = deploy_and_show(checkpoint_files(trainer)[0], self.overrides)

@@ -63,6 +63,8 @@ class ParameterBuffers(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        if not trainer.is_global_zero:
+            return  # every process is asked, the first one writes
         if converts(trainer):
             checkpoint[KEY] = unconverted()  # an ANN: ConvertAtFitEnd writes the spiking network
             return

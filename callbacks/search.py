@@ -45,6 +45,6 @@ class Search(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        from lightning_neuro.search.cli import search_and_show  # imported late: only this callback needs searches
+        from lightning_neuro.commands.search import search_and_show  # imported late: only this callback needs searches
 
         self.found, self.folder = search_and_show(checkpoint_files(trainer)[0], self.overrides)

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_neuro.cli import deploy_and_show
+from lightning_neuro.commands.deploy import deploy_and_show
 from lightning_neuro.convert import DEFAULT, convert, evaluate
 from lightning_neuro.convert.checkpoints import save_converted
 from lightning_neuro.convert.samples import first_of

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lightning_neuro.progress_lines import tell_progress
+
 
 @contextmanager
 def bars(console: Console, *, remaining: bool = False) -> Iterator[Callable[[str, int, int], None]]:
@@ -23,6 +25,7 @@ def bars(console: Console, *, remaining: bool = False) -> Iterator[Callable[[str
     tasks: dict[str, TaskID] = {}
 
     def update(what: str, done: int, total: int) -> None:
+        tell_progress(what, done, total)
         if what not in tasks:
             tasks[what] = progress.add_task(what, total=total)
         progress.start()  # not before there is something to show: a refusal is one message and no empty lines

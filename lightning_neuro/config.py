@@ -1,11 +1,9 @@
-"""From a composed configuration to objects, and from whatever goes wrong to one message."""
+"""From overrides to a composed configuration, and from that to objects."""
 
 from __future__ import annotations
 
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -16,13 +14,14 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_neuro.data.spike_time_coding import KIND as FIRST_SPIKE
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
 from lightning_neuro.errors import ConfigError, NeuroError
+from lightning_neuro.explain import short
+from lightning_neuro.value_rules import Rule, check, is_whole, positive, whole
 
 if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightning
     import pytorch_lightning as pl
@@ -30,32 +29,23 @@ if TYPE_CHECKING:  # deploy uses this module too, and must not wait for Lightnin
     from lightning_neuro.data.module import ValuesModule
 
 INTENSITY = "intensity"
-_Rule = tuple[Callable[[Any], bool], str, str]
 
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-# key: what must hold, in words, an example
-RULES: dict[str, _Rule] = {
-    "seed": (lambda v: _whole(v) and 0 <= v < 2**32, "an integer from 0 to 2^32 - 1", "0"),
-    "threads": (lambda v: _whole(v) and v >= 1, "an integer of at least 1, or null", "1"),
-    "trainer.max_epochs": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "50"),
-    "trainer.devices": (lambda v: v == "auto" or (_whole(v) and v >= 1), "an integer of at least 1", "1"),
-    "model.tau_syn": (lambda v: _number(v) and v > 0, "seconds > 0, or null", "1e-2"),
-    "model.tau_ratio": (lambda v: _number(v) and v > 0, "a number > 0", "1.0"),
-    "model.threshold": (lambda v: _number(v) and v > 0, "a number > 0", "1.0"),
-    "model.lr": (lambda v: _number(v) and v > 0, "a number > 0", "0.005"),
-    "model.dt": (lambda v: _number(v) and v > 0, "seconds > 0", "1e-3"),
-    "data.batch_size": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "64"),
-    "data.eval_batch_size": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "1024"),
-    "data.coding.steps": (lambda v: _whole(v) and v >= 1, "an integer of at least 1", "16"),
+RULES: dict[str, Rule] = {
+    "seed": Rule(holds=lambda v: is_whole(v) and 0 <= v < 2**32, needed="an integer from 0 to 2^32 - 1", example="0"),
+    "threads": whole(1, "1", optional=True),
+    "trainer.max_epochs": whole(1, "50"),
+    "trainer.devices": Rule(
+        holds=lambda v: v == "auto" or (is_whole(v) and v >= 1), needed="an integer of at least 1", example="1"
+    ),
+    "model.tau_syn": positive("seconds", "1e-2", optional=True),
+    "model.tau_ratio": positive("a number", "1.0"),
+    "model.threshold": positive("a number", "1.0"),
+    "model.lr": positive("a number", "0.005"),
+    "model.dt": positive("seconds", "1e-3"),
+    "data.batch_size": whole(1, "64"),
+    "data.eval_batch_size": whole(1, "1024"),
+    "data.coding.steps": whole(1, "16"),
 }
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_config(cfg: DictConfig) -> None:
@@ -64,15 +54,7 @@ def check_config(cfg: DictConfig) -> None:
     Raises:
         ConfigError: a value has the wrong type or range, or the checkpoint to resume from does not exist.
     """
-    for key, (holds, needed, example) in RULES.items():
-        value = OmegaConf.select(cfg, key, default=None)
-        if value is not None and not holds(value):
-            raise ConfigError(
-                f"{key}={value} must be {needed}",
-                where=key,
-                why=f"it is {type(value).__name__} '{value}'",
-                next_command=f"{key}={example}",
-            )
+    check_values(cfg, RULES)
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         raise ConfigError(
             f"no checkpoint '{cfg.ckpt_path}'",
@@ -80,6 +62,16 @@ def check_config(cfg: DictConfig) -> None:
             why="a run resumes from a file",
             next_command="ckpt_path=outputs/latest/last.ckpt",
         )
+
+
+def check_values(cfg: DictConfig, rules: Mapping[str, Rule]) -> None:
+    """Check values of a configuration; rules for keys that it lacks say nothing.
+
+    Raises:
+        ConfigError: a value breaks its rule.
+    """
+    found = {key: OmegaConf.select(cfg, key, default=...) for key in rules}
+    check({key: value for key, value in found.items() if value is not ...}, rules)
 
 
 def build_data(cfg: DictConfig) -> ValuesModule:
@@ -208,7 +200,7 @@ def compose_overrides(name: str, overrides: Sequence[str], *, next_command: str)
             return compose(name, overrides=[*overrides, *_other_packages()])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(
-            short(str(error)).removeprefix("ConfigError: "),
+            short(str(error)),
             where=f"overrides {' '.join(overrides) or '(none)'}",
             why="they have to name keys and options that exist",
             next_command=next_command,
@@ -234,33 +226,3 @@ def _hydra_set_aside() -> Iterator[None]:
         yield
     finally:
         holder.hydra = running
-
-
-@contextmanager
-def explain_errors() -> Iterator[None]:
-    """Print a user's mistake as one message and exit with its code; let everything else through."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing half a traceback
-    try:
-        yield
-    except NeuroError as error:
-        _leave(f"{type(error).__name__}: {error}", error.exit_code)
-    except MisconfigurationException as error:
-        _leave("ConfigError: " + str(error).split("\n")[0], 2)
-    except (HydraException, OmegaConfBaseException) as error:
-        override = getattr(error, "override", None)
-        _leave(short(f"'{override}': {error}" if override else str(error)), 2)
-    except OSError as error:  # no permission, no such folder, disk full: the system's words say it
-        _leave(f"ConfigError: {error.strerror or error}: '{error.filename or 'run folder'}'", 2)
-
-
-def short(text: str) -> str:
-    """Return Hydra's message without its advice about search paths and object types."""
-    cut = text.split("\nConfig search path")[0]
-    noise = ("full_key:", "object_type=", "reference_type=")
-    lines = [line for line in cut.splitlines() if line.strip() and not line.strip().startswith(noise)]
-    return "\n".join(["ConfigError: " + lines[0], *lines[1:]]) if lines else "ConfigError"
-
-
-def _leave(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
-    sys.exit(code)

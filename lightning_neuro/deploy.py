@@ -7,7 +7,9 @@ temporary folder beside its place and moved there at the end, so there is never 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from lightning_neuro.checkpoint import Inputs, NetworkRecord
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConstraintError
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.digest import graph_sha256
 from lightning_neuro.graph.evaluate import accuracy
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
@@ -26,8 +27,8 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.widths import QuantizeRequest
 from lightning_neuro.in_steps import InSteps, in_steps
 from lightning_neuro.publish import publishing
-from lightning_neuro.report import Accuracy, Check, GraphSummary, Plot, Report, Source, strict
-from lightning_neuro.report.write import write_report
+from lightning_neuro.report import Accuracy, Check, Command, Plot, Report, Source, strict
+from lightning_neuro.report.write import Evidence, write_report
 from lightning_neuro.rounding import rounded_for, stored_integers, widths
 from lightning_neuro.source import file_sha256, load_source, nir_round_trip, test_inputs, with_reset
 from lightning_neuro.steps_cost import StepsCost, steps_cost
@@ -58,6 +59,7 @@ def deploy(
     quantize: QuantizeRequest,
     verify: VerifyRequest,
     progress: Progress,
+    overrides: Sequence[str] = (),
 ) -> tuple[Report, Path]:
     """Write the artefact of a network for a target and prove it.
 
@@ -71,6 +73,7 @@ def deploy(
         quantize: widths.
         verify: samples and strictness.
         progress: called with what is going on, steps done and steps in all.
+        overrides: all that the command said, for the report: how to do the same again.
 
     Returns:
         The report and the artefact's folder.
@@ -93,12 +96,10 @@ def deploy(
         found = target.verify(job, folder, progress)
         checks = (nir_round_trip(forms.record, forms.source), *(() if cost is None else cost.checks), *found.checks)
         seconds |= {**found.seconds, "total": time.perf_counter() - started}
-        report = _report(path, target, forms, job, accuracies, checks, cost, found, data_notes, seconds)
+        again = _again(path, target, overrides)
+        report = _report(path, target, forms, job, accuracies, checks, cost, found, data_notes, seconds, again)
         report = strict(report) if verify.strict else report
-        pictures = (*_pictures(forms.record, cost), *found.plots)
-        write_report(
-            report, folder, real_graph=forms.real_graph, graph=forms.graph, vectors=job.vectors, more=pictures
-        )
+        write_report(report, folder, _evidence(forms, job, cost, found))
     return report, place
 
 
@@ -224,6 +225,7 @@ def _report(
     found: Verification,
     data_notes: tuple[str, ...],
     seconds: dict[str, float],
+    again: Command,
 ) -> Report:
     assert job.source_sha256 is not None
     record, expected = forms.record, job.vectors.expected
@@ -231,12 +233,31 @@ def _report(
     return Report(
         target=target.name,
         source=Source(path=str(path), sha256=job.source_sha256),
-        graph=GraphSummary(sha256=graph_sha256(forms.graph), populations=summarise(forms.graph, expected)),
+        graph=summarise(forms.graph, expected),
         accuracy=_with_artefact(accuracies, found),
         checks=checks,
         resources={**found.resources, **resources},
         assumptions=(*record.metadata.assumptions, *forms.notes, *data_notes, *found.assumptions),
         seconds=seconds,
+        capacity=found.capacity,
+        reproduce=(again, *found.reproduce),
+    )
+
+
+def _again(path: Path, target: Target, overrides: Sequence[str]) -> Command:
+    words = overrides or (f"target={target.name}",)
+    line = shlex.join(["deploy", str(path), *words])
+    return Command(what="deploy again, where this deployment was started", line=line)
+
+
+def _evidence(forms: _Forms, job: Job, cost: StepsCost | None, found: Verification) -> Evidence:
+    return Evidence(
+        real_graph=forms.real_graph,
+        graph=forms.graph,
+        vectors=job.vectors,
+        observed=found.observed,
+        words=found.words,
+        plots=(*_pictures(forms.record, cost), *found.plots),
     )
 
 

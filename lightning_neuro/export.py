@@ -1,16 +1,13 @@
-"""``lightning-neuro export PATH out=FILE profile=NAME``: a trained network as NIR, for us or for another tool."""
+"""A trained network as a NIR file, for us or for another tool; its spikes are compared before it appears."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nir
 
-from lightning_neuro.arguments import file_and_overrides, help_or_nothing
 from lightning_neuro.checkpoint import Inputs, NetworkRecord
-from lightning_neuro.config import compose_overrides, explain_errors
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError, NirError
 from lightning_neuro.graph import golden
@@ -25,20 +22,6 @@ from lightning_neuro.graph.profile_files import profile_named, write_profile
 from lightning_neuro.graph.profiles import PROFILES
 from lightning_neuro.publish import nir_file
 from lightning_neuro.source import load_source, test_inputs
-
-USAGE = f"""\
-Write a trained network as a NIR file and prove it:  lightning-neuro export PATH [key=value ...]
-
-  PATH            a checkpoint (.ckpt) or a NIR file (.nir)
-  out=            file to write; default beside PATH, with its name
-  profile=        for the reader of another tool: {", ".join(PROFILES)}
-                  without it: NIR with dt, resets and read-out in its metadata
-  dt=             step in seconds, for a .nir file without metadata
-  samples=64      inputs on which the spikes of the written file are compared
-
-Exit code: 0 written and proved, 2 refused.
-Example: lightning-neuro export outputs/latest/best.ckpt out=lif.nir profile=norse
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,42 +101,3 @@ def _write_plain(record: NetworkRecord, graph: HardwareGraph, path: Path, inputs
     raster = raster_of(inputs, graph, "real")
     spikes = golden.run(graph, raster, arithmetic="real", record=True).spikes
     return compare_run(again, raster, spikes, {})
-
-
-KEYS = ("out", "profile", "dt", "samples")
-
-
-def export_main(arguments: Sequence[str]) -> None:
-    """Entry point of ``lightning-neuro export``."""
-    help_or_nothing(arguments, USAGE)
-    with explain_errors():
-        path, overrides = file_and_overrides(
-            arguments, "export", "lightning-neuro export outputs/latest/best.ckpt out=network.nir", KEYS
-        )
-        cfg = compose_overrides("export", overrides, next_command="lightning-neuro export --help")
-        _check(cfg.dt, cfg.samples)
-        done = export(
-            path,
-            out=None if cfg.out is None else Path(str(cfg.out)),
-            profile=None if cfg.profile is None else str(cfg.profile),
-            dt_s=None if cfg.dt is None else float(cfg.dt),
-            samples=cfg.samples,
-        )
-        print(f"wrote {done.path}: {done.comparison}")
-        for note in done.notes:
-            print(f"  {note}")
-
-
-def _check(dt: object, samples: object) -> None:
-    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < float("inf")
-    for key, value, fine, example in (
-        ("dt", dt, dt is None or number, "dt=1e-3"),
-        ("samples", samples, isinstance(samples, int) and not isinstance(samples, bool), "samples=64"),
-    ):
-        if not fine:
-            raise ConfigError(
-                f"{key}={value!r} is not possible",
-                where=key,
-                why="the value has the wrong type or sign",
-                next_command=example,
-            )

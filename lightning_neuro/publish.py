@@ -15,23 +15,28 @@ MANIFEST = "report.json"  # what marks a folder as ours, to be replaced
 
 
 @contextmanager
-def publishing(place: Path) -> Iterator[Path]:
+def publishing(place: Path, *, manifest: str = MANIFEST, inside: Path = Path()) -> Iterator[Path]:
     """Yield an empty folder beside ``place``; on success it replaces ``place``, on any error nothing is left.
 
     Args:
         place: where the artefact will be; an earlier artefact there is replaced, anything else is refused.
+        manifest: file in the folder that marks it as ours, to be replaced.
+        inside: where in a temporary folder the yielded one lies: programs that run in the temporary folder can name
+            it as it will be named afterwards.
 
     Raises:
         ConfigError: ``place`` holds something that is not an artefact, or cannot be written.
     """
-    _check_place(place)
+    _check_place(place, manifest)
     made = _make_parents(place.parent)
     folder: Path | None = None
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.partial-", dir=place.parent))
-        folder.chmod(0o755)
-        yield folder
-        _replace(place, folder)
+        inner = folder / inside
+        inner.mkdir(parents=True, exist_ok=True)
+        inner.chmod(0o755)
+        yield inner
+        _replace(place, inner)
         made = []
     except OSError as error:
         raise _unwritable(place, error) from error
@@ -64,14 +69,14 @@ def nir_file(place: Path, remedy: str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _check_place(place: Path) -> None:
-    if place.is_dir() and (not any(place.iterdir()) or (place / MANIFEST).is_file()):
+def _check_place(place: Path, manifest: str) -> None:
+    if place.is_dir() and (not any(place.iterdir()) or (place / manifest).is_file()):
         return
     if place.exists() or place.is_symlink():
         raise ConfigError(
             "this place is taken by something that is not an artefact",
             where=str(place),
-            why=f"only an empty folder or one with a {MANIFEST} is replaced, so that nothing of yours is lost",
+            why=f"only an empty folder or one with a {manifest} is replaced, so that nothing of yours is lost",
             next_command="out=ANOTHER_FOLDER",
         )
 

@@ -8,7 +8,6 @@ import warnings
 # pattern of the message: why nobody needs it
 POINTLESS: dict[str, str] = {
     r".*does not have many workers.*": "data are in memory; worker processes would be slower",
-    r".*`training_step` returned `None`.*": "weights of silent neurons were bumped instead of a gradient step",
     r".*`?torch\.jit\.script`? is deprecated.*": "raised by Norse when it is imported",
     r".*isinstance\(treespec, LeafSpec\).*": "inside Lightning and torch",
     r".*[Cc]heckpoint directory .* exists and is not empty.*": "the run folder holds config.yaml already",
@@ -25,5 +24,9 @@ def quiet() -> None:
     """Filter the messages in ``POINTLESS`` and Lightning's banners."""
     for pattern in POINTLESS:
         warnings.filterwarnings("ignore", message=pattern)
-    for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
+    for name in (
+        "pytorch_lightning.utilities.rank_zero",
+        "pytorch_lightning.accelerators.cuda",
+        "lightning_fabric.utilities.distributed",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -21,11 +21,11 @@ from lightning_neuro.config import (
     build_model,
     build_trainer,
     check_config,
-    explain_errors,
 )
+from lightning_neuro.explain import explain_errors
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
-from lightning_neuro.live import LiveCurves
+from lightning_neuro.live import LiveCurves, TellEpochs
 from lightning_neuro.quiet import quiet
 from lightning_neuro.report.conversion_pictures import write_pictures
 from lightning_neuro.resume import check_resume
@@ -33,7 +33,7 @@ from lightning_neuro.start_from import start_from
 
 
 def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
-    """Train, test and write the run folder; returns the numbers in ``metrics.json``.
+    """Train, test and write the run folder; returns the numbers in ``metrics.json``, {} in all but the first process.
 
     Args:
         cfg: composed ``conf/train.yaml``.
@@ -51,9 +51,11 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     data = build_data(cfg)
     model = build_model(cfg, data)
     history = History()
-    trainer = build_trainer(cfg, [*build_callbacks(cfg), history, LiveCurves(history, folder)], build_logger(cfg))
+    watching = [history, LiveCurves(history, folder), TellEpochs()]
+    trainer = build_trainer(cfg, [*build_callbacks(cfg), *watching], build_logger(cfg))
 
-    run_folder.write_config(cfg, folder)
+    if trainer.is_global_zero:
+        run_folder.write_config(cfg, folder)
     if cfg.start_from is not None:
         start_from(cfg.start_from, model)
     if cfg.ckpt_path is not None:
@@ -61,9 +63,13 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     start = time.perf_counter()
     trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     seconds = time.perf_counter() - start
+    trainer.strategy.barrier()  # until the first of several processes has finished the checkpoints
     if cfg.test:
         trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), verbose=False, weights_only=True)
         history.record_test(trainer)
+    if not trainer.is_global_zero:
+        return {}
+    if cfg.test:
         run_folder.write_pictures(model, data, folder)
 
     conversion = conversion_of(trainer)

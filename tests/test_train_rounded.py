@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from lightning_neuro.checkpoint import load_record
-from lightning_neuro.cli import deploy_from_overrides
+from lightning_neuro.commands.deploy import deploy_from_overrides
+from lightning_neuro.commands.search import search_from_overrides
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.search.cli import search_from_overrides
 from lightning_neuro.tools import find_tool
 from lightning_neuro.train import main
 

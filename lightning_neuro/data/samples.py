@@ -14,6 +14,7 @@ from lightning_neuro.data.coding import Coding, encode
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding, spike_times
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
+from lightning_neuro.errors import ConfigError
 
 Batch = tuple[Tensor, Tensor]
 Key = tuple[int | None, np.ndarray]
@@ -128,10 +129,46 @@ class Batches(Sampler[Key]):
         samples: how many there are.
         batch_size: samples per batch; the last batch may be smaller.
         seed: of the order; None = evaluation.
+        rank, world: number of this process and how many share the samples; see :meth:`part`.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int | None) -> None:
+    def __init__(self, samples: int, batch_size: int, seed: int | None, rank: int = 0, world: int = 1) -> None:
         self.samples, self.batch_size, self.seed, self.epoch = samples, batch_size, seed, 0
+        self.rank, self.world = rank, world
+
+    def part(self, rank: int, world: int) -> Batches:
+        """Return what one of several processes sees: as many batches as in one process, none of them empty.
+
+        To train, batch k of all processes together is batch k of one process, in the order of the ranks. To evaluate,
+        every process has an equal share of the samples in a row.
+
+        Args:
+            rank: number of the process.
+            world: how many processes there are.
+
+        Raises:
+            ConfigError: a process would have no sample in some batch.
+        """
+        train = self.seed is not None
+        smallest = self._last() if train else self.samples // len(self)
+        if smallest < world:
+            raise ConfigError(
+                f"{self.samples} samples in batches of {self.batch_size} leave {smallest} for {world} processes",
+                where="data.batch_size" if train else "data.eval_batch_size",
+                why="every process needs a sample of each batch, the last one included",
+                next_command=self._remedy(world, train),
+            )
+        return Batches(self.samples, self.batch_size, self.seed, rank, world)
+
+    def _last(self) -> int:
+        return (self.samples - 1) % self.batch_size + 1
+
+    def _remedy(self, world: int, train: bool) -> str:
+        if not train:
+            return f"data.eval_batch_size={max(self.samples, 1)}"
+        larger = range(self.batch_size, self.samples + 1)
+        fitting = (size for size in larger if (self.samples - 1) % size + 1 >= world)
+        return f"data.batch_size={next(fitting, self.samples)}   (or fewer trainer.devices)"
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer at the start of every epoch, also after a resume."""
@@ -141,12 +178,18 @@ class Batches(Sampler[Key]):
         return -(-self.samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Key]:
-        order = np.arange(self.samples)
-        epoch = None if self.seed is None else self.epoch
-        if self.seed is not None:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.samples)
-        for start in range(0, self.samples, self.batch_size):
-            yield epoch, order[start : start + self.batch_size]
+        if self.seed is None:
+            own = np.array_split(np.arange(self.samples), self.world)[self.rank]
+            batches = np.array_split(own, len(self)) if self.world > 1 else _in_batches(own, self.batch_size)
+            yield from ((None, batch) for batch in batches)
+            return
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.samples)
+        for batch in _in_batches(order, self.batch_size):
+            yield self.epoch, np.array_split(batch, self.world)[self.rank]
+
+
+def _in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def loader(data: EncodedSamples | TimedSamples, batch_size: int, seed: int | None) -> DataLoader:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lightning_neuro.parallel.ranks import summed
+
 SATURATED_RATE = 0.95
 
 
@@ -29,13 +31,18 @@ class Activity:
 
     def numbers(self) -> dict[str, float]:
         """Return, per layer, the spike rate (spikes per neuron and step) and the shares of dead and saturated
-        neurons (never, or in more than 95 % of the steps), and the spikes per sample, input included."""
-        slots = max(self.samples, 1) * self.steps
+        neurons (never, or in more than 95 % of the steps), and the spikes per sample, input included; of all
+        processes of a run together."""
+        device = self._rates[0].device
+        here = torch.tensor([self.samples, float(self._input_spikes)], dtype=torch.float64, device=device)
+        samples, input_spikes = summed(here).tolist()
+        slots = max(samples, 1) * self.steps
         result = {}
-        for index, counts in enumerate(self._rates, start=1):
+        all_rates = [summed(counts.double()) for counts in self._rates]
+        for index, counts in enumerate(all_rates, start=1):
             rate = counts / slots
             result[f"spike_rate/layer{index}"] = float(rate.mean())
             result[f"dead/layer{index}"] = float((counts == 0).float().mean())
             result[f"saturated/layer{index}"] = float((rate > SATURATED_RATE).float().mean())
-        spikes = float(self._input_spikes) + sum(float(counts.sum()) for counts in self._rates)
-        return result | {"spikes_per_sample": spikes / max(self.samples, 1)}
+        spikes = input_spikes + sum(float(counts.sum()) for counts in all_rates)
+        return result | {"spikes_per_sample": spikes / max(samples, 1)}

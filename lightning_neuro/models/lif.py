@@ -29,6 +29,7 @@ from lightning_neuro.models.readout import MEMBRANE_READOUTS, READOUTS, decide, 
 from lightning_neuro.models.schedule import make_schedule
 from lightning_neuro.neurons.lif import check_choice
 from lightning_neuro.neurons.rounded_weights import float_weight
+from lightning_neuro.parallel.ranks import mean_losses
 from lightning_neuro.quantization_aware import parse_widths, train_rounded
 
 
@@ -120,6 +121,7 @@ class LIFClassifier(pl.LightningModule):
         self.schedule, self.dropout = schedule, dropout
         self.on_chips = LIFOnChips(noise=noise, weight_step=weight_step, neuron=neuron)
         self._activity = Activity()
+        self.mean_loss = mean_losses()
         self.accuracy = nn.ModuleDict(
             {f"{split}_split": MulticlassAccuracy(layers[-1], average="micro") for split in ("train", "val", "test")}
         )
@@ -158,14 +160,9 @@ class LIFClassifier(pl.LightningModule):
         metric = self.accuracy[f"{split}_split"]
         metric.update(decide(scores.detach()), labels)  # type: ignore[operator]
         self.log(f"{split}/accuracy", metric, on_step=False, on_epoch=True, prog_bar=True)  # type: ignore[arg-type]
-        self.log(
-            f"{split}/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            prog_bar=split == "val",
-            batch_size=len(labels),
-        )
+        mean = self.mean_loss[f"{split}_split"]
+        mean.update(loss.detach(), len(labels))  # type: ignore[operator]
+        self.log(f"{split}/loss", mean, on_step=False, on_epoch=True, prog_bar=split == "val")  # type: ignore[arg-type]
         if split != "train":
             self._activity.update(raster, [spikes for spikes, _ in outputs])
         return loss
@@ -174,7 +171,7 @@ class LIFClassifier(pl.LightningModule):
         self._activity = Activity()
 
     def _log_activity(self, split: str) -> None:
-        self.log_dict({f"{split}/{name}": value for name, value in self._activity.numbers().items()})
+        self.log_dict({f"{split}/{name}": value for name, value in self._activity.numbers().items()}, sync_dist=True)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch (raster [batch, time, n_in], labels [batch])."""

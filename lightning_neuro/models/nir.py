@@ -26,6 +26,7 @@ from lightning_neuro.models.lif import LIFClassifier
 from lightning_neuro.models.nir_network import NirNetwork, with_metadata
 from lightning_neuro.models.readout import MEMBRANE_READOUTS, READOUTS, make_loss
 from lightning_neuro.neurons.surrogate import make_surrogate
+from lightning_neuro.parallel.ranks import mean_losses
 
 
 class NIRClassifier(LIFClassifier):
@@ -71,6 +72,7 @@ class NIRClassifier(LIFClassifier):
         self.lr, self.weight_decay, self.weight_clip, self.schedule = lr, weight_decay, weight_clip, schedule
         self._activity = Activity()
         classes = self.nir.lowered.population(self.nir.lowered.output).size
+        self.mean_loss = mean_losses()
         self.accuracy = nn.ModuleDict(
             {f"{split}_split": MulticlassAccuracy(classes, average="micro") for split in ("train", "val", "test")}
         )

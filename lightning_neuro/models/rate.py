@@ -22,6 +22,7 @@ from lightning_neuro.errors import ConfigError
 from lightning_neuro.models.rate_network import AnnOptions, build_ann
 from lightning_neuro.models.schedule import SCHEDULES, make_schedule
 from lightning_neuro.neurons.lif import check_choice
+from lightning_neuro.parallel.ranks import mean_losses
 
 
 class RateClassifier(pl.LightningModule):
@@ -75,6 +76,7 @@ class RateClassifier(pl.LightningModule):
         self.conversion = ConversionPlan.of(conversion)  # refused now, not when training has ended
         self.lr, self.weight_decay, self.schedule = lr, weight_decay, schedule
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.mean_loss = mean_losses()
         self.accuracy = nn.ModuleDict(
             {f"{split}_split": MulticlassAccuracy(classes, average="micro") for split in ("train", "val", "test")}
         )
@@ -94,9 +96,9 @@ class RateClassifier(pl.LightningModule):
         metric = self.accuracy[f"{split}_split"]
         metric.update(scores.detach().argmax(1), labels)  # type: ignore[operator]
         self.log(f"{split}/accuracy", metric, on_step=False, on_epoch=True, prog_bar=True)  # type: ignore[arg-type]
-        self.log(
-            f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=split == "val", batch_size=len(labels)
-        )
+        mean = self.mean_loss[f"{split}_split"]
+        mean.update(loss.detach(), len(labels))  # type: ignore[operator]
+        self.log(f"{split}/loss", mean, on_step=False, on_epoch=True, prog_bar=split == "val")  # type: ignore[arg-type]
         return loss
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

@@ -20,6 +20,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.data.spike_time_coding import KIND
@@ -162,6 +163,7 @@ class SpikeTimeClassifier(pl.LightningModule):
         self.lr_factors = per_layer("lr_factors", lr_factors, count)
         self._score = {split: Score(activity=split != "train") for split in ("train", "val", "test")}
         self._moved = Trajectories(self._sources())
+        self._outputs: list[Tensor] = []  # spike times of the batch that is trained with
 
     bump_state: Tensor
     noise_seed: Tensor
@@ -239,13 +241,19 @@ class SpikeTimeClassifier(pl.LightningModule):
 
         write_pictures(self, data.evaluation_set("test", None), data.coding, self._moved.arrays(), folder)  # type: ignore[arg-type]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor | None:
-        """Return the loss of a batch (times [batch, n_in], labels [batch]); None when weights were bumped instead."""
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch (times [batch, n_in], labels [batch])."""
         outputs, loss = self._step(batch, "train")
         if self.trainer.is_last_batch:
             self._log("train")
-        bumped = bump(self.network.weights(), outputs, self.bump_state, self.bump_options)
-        return None if bumped else loss
+        self._outputs = [times.detach() for times in outputs]
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Bump the weights of silent neurons where there are too many; the gradients of that batch are dropped."""
+        if bump(self.network.weights(), self._outputs, self.bump_state, self.bump_options):
+            for parameter in self.network.parameters():
+                parameter.grad = None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Bring weights and delays back into their range."""
@@ -255,7 +263,15 @@ class SpikeTimeClassifier(pl.LightningModule):
         numbers = self._score[split].numbers()
         self._score[split] = Score(activity=split != "train")
         for name, value in numbers.items():
-            self.log(f"{split}/{name}", value, on_step=False, on_epoch=True, batch_size=1, prog_bar=name == "accuracy")
+            self.log(
+                f"{split}/{name}",
+                value,
+                on_step=False,
+                on_epoch=True,
+                batch_size=1,
+                prog_bar=name == "accuracy",
+                sync_dist=True,
+            )
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count right answers, loss and silent neurons."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lightning_neuro.parallel.ranks import summed
+
 
 class Score:
     """Sums over batches; numbers only, no graph and no batch is kept.
@@ -39,14 +41,19 @@ class Score:
 
     def numbers(self) -> dict[str, float]:
         """Return accuracy (a sample without any output spike is wrong) and mean loss; with activity, per layer the
-        share of silent (sample, neuron) pairs, and the spikes per sample of all layers."""
-        samples = max(self.samples, 1)
-        result = {"accuracy": float(self._right) / samples, "loss": float(self._loss) / samples}
+        share of silent (sample, neuron) pairs, and the spikes per sample of all layers. All processes of a run count
+        together."""
+        counted = [torch.as_tensor(value, dtype=torch.float64) for value in (self.samples, self._right, *self._silent)]
+        device = self._loss.device if isinstance(self._loss, Tensor) else torch.device("cpu")
+        loss = torch.as_tensor(self._loss, dtype=torch.float64)
+        sums = summed(torch.stack([value.to(device) for value in (loss, *counted)])).tolist()
+        total, samples, right, all_silent = sums[0], max(sums[1], 1), sums[2], sums[3:]
+        result = {"accuracy": right / samples, "loss": total / samples}
         if not self.activity:
             return result
         spikes = 0.0
-        for index, (silent, size) in enumerate(zip(self._silent, self._sizes, strict=True), start=1):
-            share = float(silent) / (samples * size)
+        for index, (silent, size) in enumerate(zip(all_silent, self._sizes, strict=True), start=1):
+            share = silent / (samples * size)
             result[f"silent/layer{index}"] = share
             spikes += (1 - share) * size
         return result | {"spikes_per_sample": spikes}

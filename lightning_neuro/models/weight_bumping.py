@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lightning_neuro.errors import ConfigError
+from lightning_neuro.parallel.ranks import summed
 
 NONE = -1.0  # no layer was bumped in the batch before
 
@@ -58,13 +59,26 @@ def layer_to_bump(times: Sequence[Tensor], limits: Sequence[float]) -> int | Non
     """Return the first layer with more silent (sample, neuron) pairs than its limit, or None.
 
     Args:
-        times: [batch, neuron] spike times of each layer, inf = silent.
-        limits: highest share per layer, 0..1.
+        times: [batch, neuron] spike times of each layer, inf = silent; of this process's part of the batch.
+        limits: highest share per layer, 0..1, of the whole batch.
     """
     for index, (layer, limit) in enumerate(zip(times, limits, strict=True)):
-        if limit < 1 and int(torch.isinf(layer).sum()) > limit * layer.numel():
-            return index
+        if limit < 1:
+            silent, samples = silent_samples(layer)
+            if int(silent.sum()) > limit * samples * len(silent):
+                return index
     return None
+
+
+def silent_samples(times: Tensor) -> tuple[Tensor, int]:
+    """Return in how many samples of all processes each neuron was silent, [neuron], and how many samples there are.
+
+    Args:
+        times: [batch, neuron] spike times of a layer in this process, inf = silent.
+    """
+    silent = torch.isinf(times).sum(0)
+    counts = summed(torch.cat([silent, silent.new_tensor([len(times)])]))
+    return counts[:-1], int(counts[-1])
 
 
 @torch.no_grad()
@@ -73,7 +87,7 @@ def bump(weights: Sequence[Tensor], times: Sequence[Tensor], state: Tensor, opti
 
     Args:
         weights: [n_in, n_out] of each layer; changed.
-        times: [batch, n_out] of each layer, inf = silent.
+        times: [batch, n_out] of each layer, inf = silent; of this process's part of the batch.
         state: [2] layer bumped in the batch before (-1 = none) and its bump; changed.
         options: when and how much.
     """
@@ -84,6 +98,6 @@ def bump(weights: Sequence[Tensor], times: Sequence[Tensor], state: Tensor, opti
     again = options.exponential and float(state[0]) == index
     amount = 2 * float(state[1]) if again else options.value
     state[0], state[1] = index, amount
-    silent = torch.isinf(times[index]).any(0)
+    silent = silent_samples(times[index])[0] > 0
     weights[index].add_(amount * silent.to(weights[index].dtype) if options.targeted else amount)
     return True

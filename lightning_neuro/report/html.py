@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import base64
+import re
+import zlib
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
+from lightning_neuro.report.charts.bars import capacity
+from lightning_neuro.report.charts.topology import topology
 from lightning_neuro.report.model import Outcome, Plot, Report
+from lightning_neuro.report.panels import Panel
 from lightning_neuro.report.wording import (
     VERDICTS,
     accuracy_rows,
@@ -27,17 +34,19 @@ _EXPLANATIONS = {
 }
 
 
-def to_html(report: Report, *, plots: tuple[Plot, ...]) -> str:
+def to_html(report: Report, *, differences: Sequence[Panel], panels: Sequence[Panel]) -> str:
     """Write a report as an HTML page.
 
     Args:
         report: what was found.
-        plots: pictures, in the order in which they appear; the first one takes the whole width.
+        differences: pictures of the first differences, which come first.
+        panels: all other pictures, in the order in which they appear.
     """
     outcome = verdict(report)
     return _template().render(
         report=report,
-        plots=plots,
+        differences=differences,
+        panels=panels,
         outcome=outcome.value,
         verdict=VERDICTS[outcome],
         explanation=_EXPLANATIONS[outcome],
@@ -45,7 +54,21 @@ def to_html(report: Report, *, plots: tuple[Plot, ...]) -> str:
         accuracy=accuracy_rows(report),
         resources=tuple(flat(report.resources)),
         total_seconds=total_seconds(report.seconds),
+        topology=topology(report.graph),
+        capacity="" if report.capacity is None else capacity(report.capacity),
     )
+
+
+def plot_panel(plot: Plot) -> Panel:
+    """A picture of matplotlib as part of the page: as SVG in the page's colours, or as it is."""
+    if plot.svg:
+        number = zlib.crc32(plot.svg.encode())  # ids must be unique in a page
+        svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>p{number:x}-", plot.svg)
+        body = Markup('<div class="drawn" role="img" aria-label="{}">{}</div>').format(plot.caption, Markup(svg))
+    else:
+        data = base64.b64encode(plot.png).decode("ascii")
+        body = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, plot.caption)
+    return Panel(title=plot.title, body=body, caption=plot.caption)
 
 
 @cache
@@ -58,7 +81,6 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "base64": lambda data: base64.b64encode(data).decode("ascii"),
         "comparison": comparison,
         "duration": duration,
         "number": number,

@@ -5,24 +5,31 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lightning_neuro.errors import DataError
 from lightning_neuro.report.model import (
     Accuracy,
+    Capacity,
     Check,
+    Command,
+    ConnectionSummary,
+    Difference,
     GraphSummary,
+    InputSummary,
     Outcome,
     PopulationSummary,
     Report,
     Source,
+    Use,
 )
 
 SCHEMA = 1
+Part = TypeVar("Part")
 
 
 def to_json(report: Report) -> str:
@@ -47,6 +54,8 @@ def to_json(report: Report) -> str:
         "resources": report.resources,
         "assumptions": report.assumptions,
         "seconds": report.seconds,
+        "capacity": None if report.capacity is None else dataclasses.asdict(report.capacity),
+        "reproduce": [dataclasses.asdict(command) for command in report.reproduce],
     }
     return json.dumps(plain(document), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
@@ -102,21 +111,39 @@ def from_json(text: str) -> Report:
 
 def _read(document: dict[str, Any]) -> Report:
     accuracy = dict(document["accuracy"])
-    graph = document["graph"]
-    checks = (Check(**{**check, "outcome": Outcome(check["outcome"])}) for check in document["checks"])
+    capacity = document.get("capacity")
     return Report(
         target=document["target"],
         source=Source(**document["source"]),
-        graph=GraphSummary(
-            sha256=graph["sha256"],
-            populations=tuple(PopulationSummary(**population) for population in graph["populations"]),
-        ),
+        graph=_read_graph(document["graph"]),
         accuracy=Accuracy(float_=accuracy.pop("float"), **accuracy),
-        checks=tuple(checks),
+        checks=tuple(_read_check(check) for check in document["checks"]),
         resources=dict(document["resources"]),
         assumptions=tuple(document["assumptions"]),
         seconds=dict(document["seconds"]),
+        capacity=None if capacity is None else Capacity(**{**capacity, "uses": _all(Use, capacity["uses"])}),
+        reproduce=_all(Command, document.get("reproduce", ())),
     )
+
+
+def _read_graph(graph: dict[str, Any]) -> GraphSummary:
+    entry = graph.get("input")
+    return GraphSummary(
+        sha256=graph["sha256"],
+        populations=_all(PopulationSummary, graph["populations"]),
+        input=None if entry is None else InputSummary(**{**entry, "shape": tuple(entry["shape"])}),
+        connections=_all(ConnectionSummary, graph.get("connections", ())),
+    )
+
+
+def _read_check(check: dict[str, Any]) -> Check:
+    found = check.get("difference")
+    difference = None if found is None else Difference(**found)
+    return Check(**{**check, "outcome": Outcome(check["outcome"]), "difference": difference})
+
+
+def _all(kind: Callable[..., Part], entries: Iterable[dict[str, Any]]) -> tuple[Part, ...]:
+    return tuple(kind(**entry) for entry in entries)
 
 
 def _refusal(why: str) -> DataError:

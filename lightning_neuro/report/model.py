@@ -20,6 +20,29 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where an artefact first left the golden model.
+
+    Args:
+        layer: name of the population.
+        sample: number of the recorded sample.
+        step: time step; None where time is continuous.
+        neuron: its number in the graph.
+        kind: what differs, ``"spike"`` or ``"membrane"``.
+        expected: the golden model's value.
+        got: the artefact's value.
+    """
+
+    layer: str
+    sample: int
+    step: int | None
+    neuron: int
+    kind: str
+    expected: Plain
+    got: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One comparison and how it ended.
 
@@ -31,6 +54,7 @@ class Check:
         detail: the first difference of a failed check; the reason, and the command that would enable it, of a
             skipped one.
         seconds: wall time in seconds.
+        difference: the first difference of a failed check in numbers, where spikes or membranes were compared.
 
     Raises:
         ValueError: a failed or skipped check gives no detail.
@@ -42,6 +66,7 @@ class Check:
     got: Plain
     detail: str
     seconds: float
+    difference: Difference | None = None
 
     def __post_init__(self) -> None:
         if self.outcome is not Outcome.PASSED and not self.detail.strip():
@@ -106,16 +131,100 @@ class PopulationSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputSummary:
+    """Where data enter.
+
+    Args:
+        name: of the input.
+        size: number of lines.
+        shape: lines along each axis, channels first.
+        bits: width of the number that a line carries; None where lines carry spikes.
+    """
+
+    name: str
+    size: int
+    shape: tuple[int, ...]
+    bits: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSummary:
+    """Synapses between two populations.
+
+    Args:
+        pre, post: names of the populations, or of the input.
+        kind: in words, for example ``"dense"`` or ``"convolution 3x3"``.
+        weights: numbers that are stored.
+        bits: width of one; None when weights are not rounded.
+        delay: whole steps.
+    """
+
+    pre: str
+    post: str
+    kind: str
+    weights: int
+    bits: int | None
+    delay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSummary:
     """The network that was deployed.
 
     Args:
         sha256: hex digest over every field that can change a spike.
         populations: one entry per layer, in order.
+        input: where data enter; None in reports that do not say.
+        connections: synapses, in order of the layers that they end in.
     """
 
     sha256: str
     populations: tuple[PopulationSummary, ...]
+    input: InputSummary | None = None
+    connections: tuple[ConnectionSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """How much of something an artefact takes.
+
+    Args:
+        what: for example ``"LUT"``.
+        used: how many.
+        available: how many the device has.
+    """
+
+    what: str
+    used: float
+    available: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """An artefact against the device that it is written for.
+
+    Args:
+        device: name of the device.
+        uses: what is used of what there is.
+        source: where the numbers of the device come from.
+    """
+
+    device: str
+    uses: tuple[Use, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """How to repeat something.
+
+    Args:
+        what: it does, in a few words.
+        line: to type, in the folder of the artefact unless ``what`` says otherwise.
+    """
+
+    what: str
+    line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +235,13 @@ class Plot:
         title: a few words.
         png: the picture, PNG.
         caption: one or two sentences that say what is to be seen; also the text for those who cannot see it.
+        svg: the same picture as SVG, which a page can show in its own colours; empty where there is none.
     """
 
     title: str
     png: bytes
     caption: str
+    svg: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +257,8 @@ class Report:
         resources: what the artefact costs, in the target's terms: plain values, lists or mappings of them.
         assumptions: sentences the reader has to accept for the numbers to hold.
         seconds: wall time in seconds by activity; ``total``, where given, is the whole deployment.
+        capacity: cost against what the device has; None where no device is known.
+        reproduce: commands that repeat the deployment and the proofs.
     """
 
     target: str
@@ -156,6 +269,8 @@ class Report:
     resources: Mapping[str, object]
     assumptions: tuple[str, ...]
     seconds: Mapping[str, float]
+    capacity: Capacity | None = None
+    reproduce: tuple[Command, ...] = ()
 
     @property
     def ok(self) -> bool:

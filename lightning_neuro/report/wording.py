@@ -35,11 +35,13 @@ class AccuracyRow:
     """One form of the network and how often it was right.
 
     Args:
+        key: its name in report.json.
         form: which form of the network.
         share: share of samples classified rightly, 0 to 1; None when not measured.
         samples: number of samples behind it.
     """
 
+    key: str
     form: str
     share: float | None
     samples: int
@@ -64,12 +66,13 @@ class AccuracyRow:
 
 def accuracy_rows(report: Report) -> tuple[AccuracyRow, ...]:
     """Name the three forms of the network with their accuracy, from the trained one to the artefact."""
-    accuracy = report.accuracy
-    return (
-        AccuracyRow(form="float network", share=accuracy.float_, samples=accuracy.samples),
-        AccuracyRow(form="quantized (golden model)", share=accuracy.quantized, samples=accuracy.samples),
-        AccuracyRow(form="artefact as simulated", share=accuracy.artefact, samples=accuracy.artefact_samples),
+    of = report.accuracy
+    forms = (
+        ("float", "float network", of.float_, of.samples),
+        ("quantized", "quantized (golden model)", of.quantized, of.samples),
+        ("artefact", "artefact as simulated", of.artefact, of.artefact_samples),
     )
+    return tuple(AccuracyRow(key=key, form=form, share=share, samples=samples) for key, form, share, samples in forms)
 
 
 def verdict(report: Report) -> Outcome:

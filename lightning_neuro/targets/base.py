@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from lightning_neuro.graph.first_spike_steps import Discretisation
 from lightning_neuro.graph.golden import Arithmetic, Recording
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.widths import QuantizeSpec
-from lightning_neuro.report import Check, Plot
+from lightning_neuro.report import Capacity, Check, Command, Observed, Plot
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -91,6 +91,11 @@ class Verification:
         seconds: wall time by activity.
         accuracy: how often the artefact itself was right; None when it did not run or no label is known.
         plots: the target's own pictures for the page.
+        observed: what the artefact itself did in some samples, one entry for each that ran it.
+        words: smallest and largest membrane that the hardware's word holds, by population, in the unit of the golden
+            recording; left out where it is not a word.
+        capacity: cost against what the device has.
+        reproduce: commands that repeat the proofs, typed in the folder of the artefact.
     """
 
     checks: tuple[Check, ...]
@@ -99,6 +104,10 @@ class Verification:
     seconds: Mapping[str, float]
     accuracy: Share | None
     plots: tuple[Plot, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    words: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    capacity: Capacity | None = None
+    reproduce: tuple[Command, ...] = ()
 
 
 class Target(Protocol):

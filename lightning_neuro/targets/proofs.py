@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lightning_neuro.errors import ToolError
-from lightning_neuro.report import Check, Outcome, Plot
+from lightning_neuro.report import Check, Difference, Observed, Outcome, Plot
 from lightning_neuro.targets.base import Progress, Share
 
 Subject = TypeVar("Subject")
@@ -25,12 +25,14 @@ class Proof:
         resources: numbers for the report.
         share: how often the artefact was right; None when it was not run for that.
         plots: pictures for the report.
+        observed: what the artefact itself did in some samples, one entry for each that ran it.
     """
 
     checks: tuple[Check, ...]
     resources: Mapping[str, object] = field(default_factory=dict)
     share: Share | None = None
     plots: tuple[Plot, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
 
 def run_proofs(
@@ -70,10 +72,42 @@ def timed(name: str, expected: str, work: Callable[[Path], Proof]) -> Proof:
         with tempfile.TemporaryDirectory(prefix="lightning-neuro-") as folder:
             return work(Path(folder))
     except (ToolError, OSError) as error:
-        words = f"{error.what}: {error.why.strip()[-600:]}" if isinstance(error, ToolError) else str(error)
-        return Proof(checks=(made(name, Outcome.FAILED, expected, None, words, time.perf_counter() - start),))
+        seconds = time.perf_counter() - start
+        return Proof(checks=(made(name, Outcome.FAILED, expected, None, reason_of(error), seconds),))
 
 
-def made(name: str, outcome: Outcome, expected: str, got: str | None, detail: str, seconds: float) -> Check:
+def counted(name: str, compared: int, differing: int) -> dict[str, object]:
+    """How many values a check compared and how many differ, for the report's resources under the check's name.
+
+    >>> counted("ghdl_bit_exact", 97619, 0)
+    {'ghdl_bit_exact': {'compared': 97619, 'differing': 0}}
+    """
+    return {name: {"compared": compared, "differing": differing}}
+
+
+def reason_of(error: ToolError | OSError) -> str:
+    """What stopped a proof, with what to try next."""
+    if isinstance(error, ToolError):
+        return f"{error.what}: {error.why.strip()[-600:]} (try: {error.next_command})"
+    return f"the temporary folder {tempfile.gettempdir()} cannot be used: {error} (try: TMPDIR=/path/with/space)"
+
+
+def made(
+    name: str,
+    outcome: Outcome,
+    expected: str,
+    got: str | None,
+    detail: str,
+    seconds: float,
+    difference: Difference | None = None,
+) -> Check:
     """A check."""
-    return Check(name=name, outcome=outcome, expected=expected, got=got, detail=detail, seconds=seconds)
+    return Check(
+        name=name,
+        outcome=outcome,
+        expected=expected,
+        got=got,
+        detail=detail,
+        seconds=seconds,
+        difference=difference,
+    )

@@ -123,7 +123,7 @@ def test_its_fields_are_rounded_hashed_and_stored(known: None, inputs: SpikeSet)
     assert graph_sha256(_with_neuron(graph, other)) != graph_sha256(graph)
     assert {"decay_mem", "decay_adapt", "jump", "threshold"} <= neuron_constants(population).keys()
     recording = golden.run(graph, inputs.spikes, arithmetic="fixed", record=True)
-    assert summarise(graph, recording)[0].neuron == "AdaptiveLif"
+    assert summarise(graph, recording).populations[0].neuron == "AdaptiveLif"
 
 
 def test_a_nir_file_keeps_it_and_is_deployed(file: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from lightning_neuro.report import Check, Outcome, Plot, Report
-from lightning_neuro.report.html import _template, to_html
+from lightning_neuro.report.html import _template, plot_panel, to_html
 from tests.report.conftest import FAILED, PASSED, SKIPPED
 
 PICTURE = Plot(title="Activity", png=b"\x89PNG not really", caption="how much it fires")
@@ -34,7 +34,7 @@ class Tags(HTMLParser):
 
 
 def test_page_is_balanced_and_needs_nothing_from_outside(make_report: Callable[..., Report]) -> None:
-    page = to_html(make_report(PASSED, FAILED, SKIPPED), plots=(PICTURE,))
+    page = to_html(make_report(PASSED, FAILED, SKIPPED), differences=(), panels=(plot_panel(PICTURE),))
     tags = Tags(page)
     assert tags.open == []
     assert not {"script", "link", "iframe"} & {tag for tag, _ in tags.seen}
@@ -52,13 +52,13 @@ def test_page_is_balanced_and_needs_nothing_from_outside(make_report: Callable[.
 def test_banner_says_the_verdict(
     make_report: Callable[..., Report], checks: tuple[Check, ...], tone: str, word: str
 ) -> None:
-    page = to_html(make_report(*checks), plots=())
+    page = to_html(make_report(*checks), differences=(), panels=())
     assert f'<section class="card banner {tone}">\n  <h1>{word}</h1>' in page
 
 
 def test_page_holds_every_fact_of_the_report(make_report: Callable[..., Report]) -> None:
     report = make_report(PASSED, FAILED, SKIPPED)
-    page = to_html(report, plots=())
+    page = to_html(report, differences=(), panels=())
     expected = [check.name for check in report.checks] + [check.detail for check in report.checks]
     expected += [*report.assumptions, report.source.sha256, report.graph.sha256, "98.00 %", "353 of 360"]
     expected += ["1,646", "612 / 840 / 1,121", "hidden", "211.4", "8.2 s"]
@@ -68,7 +68,7 @@ def test_page_holds_every_fact_of_the_report(make_report: Callable[..., Report])
 def test_picture_is_embedded_with_its_caption_for_those_who_cannot_see_it(
     make_report: Callable[..., Report],
 ) -> None:
-    tags = Tags(to_html(make_report(PASSED), plots=(PICTURE,)))
+    tags = Tags(to_html(make_report(PASSED), differences=(), panels=(plot_panel(PICTURE),)))
     images = [attributes for tag, attributes in tags.seen if tag == "img"]
     assert images == [
         {"src": "data:image/png;base64," + base64.b64encode(PICTURE.png).decode(), "alt": PICTURE.caption}
@@ -78,7 +78,7 @@ def test_picture_is_embedded_with_its_caption_for_those_who_cannot_see_it(
 def test_text_from_outside_is_escaped(make_report: Callable[..., Report]) -> None:
     got = "<script>alert(1)</script>"
     evil = Check(name="x", outcome=Outcome.FAILED, expected="<b>", got=got, detail="a < b", seconds=0.0)
-    page = to_html(make_report(evil, assumptions=("<img src=x>",)), plots=())
+    page = to_html(make_report(evil, assumptions=("<img src=x>",)), differences=(), panels=())
     assert "<script>" not in page and "<img src=x>" not in page
     assert "a &lt; b" in page
 
@@ -86,6 +86,6 @@ def test_text_from_outside_is_escaped(make_report: Callable[..., Report]) -> Non
 def test_template_refuses_a_name_it_was_not_given(make_report: Callable[..., Report]) -> None:
     with pytest.raises(UndefinedError, match="explanation"):
         _template().render(
-            report=make_report(PASSED), plots=(), outcome="passed", verdict="PASSED", tally="", accuracy=(),
-            resources=(), total_seconds=0.0,
+            report=make_report(PASSED), differences=(), panels=(), outcome="passed", verdict="PASSED", tally="",
+            accuracy=(), resources=(), total_seconds=0.0, topology="", capacity="",
         )  # fmt: skip

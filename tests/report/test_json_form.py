@@ -19,7 +19,7 @@ def test_document_has_the_agreed_keys(make_report: Callable[..., Report]) -> Non
     document = json.loads(to_json(make_report(PASSED)))
     assert list(document) == [
         "schema", "target", "ok", "source", "graph", "accuracy", "checks", "resources", "assumptions",
-        "seconds",
+        "seconds", "capacity", "reproduce",
     ]  # fmt: skip
     assert document["schema"] == 1
     assert list(document["accuracy"]) == ["float", "quantized", "artefact", "samples", "artefact_samples"]

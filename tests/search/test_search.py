@@ -19,6 +19,7 @@ import torch
 
 from lightning_neuro import cli
 from lightning_neuro.checkpoint import KEY, load_record
+from lightning_neuro.commands.search import search_from_overrides
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.evaluate import accuracy
@@ -27,7 +28,6 @@ from lightning_neuro.graph.lower import lower
 from lightning_neuro.graph.widths import DEFAULT_SPEC, QuantizeRequest, QuantizeSpec
 from lightning_neuro.rounding import quantized_graph, stored_integers, widths
 from lightning_neuro.search.choice import front, recommend
-from lightning_neuro.search.cli import search_from_overrides
 from lightning_neuro.search.cost import Cost
 from lightning_neuro.search.journal import Heading, Journal
 from lightning_neuro.search.measure import Point, saturation

@@ -25,7 +25,7 @@ from lightning_neuro.targets.brainscales.prepared import ideal_answer
 from lightning_neuro.targets.brainscales.recording import Recording, first_spikes, spike_counts
 from lightning_neuro.targets.brainscales.subject import Subject, events_of_inputs
 from lightning_neuro.targets.brainscales.virtual_chip import draw_chips, ideal_chip
-from lightning_neuro.targets.proofs import Proof, made, skipped
+from lightning_neuro.targets.proofs import Proof, counted, made, skipped
 
 EXACT, CONTINUOUS, CHIPS = "emulator_against_golden", "continuous_time", "virtual_chips"
 TOLERANCE_US = 1e-3  # of a spike time, between two exact solutions
@@ -65,7 +65,8 @@ def _same_times(subject: Subject) -> Proof:
     words = f"{inputs.samples} samples, {compared:,} first spikes, largest difference {largest:.2g} us"
     outcome = Outcome.FAILED if wrong else Outcome.PASSED
     seconds = time.perf_counter() - start
-    return Proof(checks=(made(EXACT, outcome, expected, f"{wrong} first spikes off", words, seconds),))
+    check = made(EXACT, outcome, expected, f"{wrong} first spikes off", words, seconds)
+    return Proof(checks=(check,), resources=counted(EXACT, compared, wrong))
 
 
 def _same_accuracy(subject: Subject) -> Proof:

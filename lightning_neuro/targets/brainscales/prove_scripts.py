@@ -19,7 +19,7 @@ from lightning_neuro.targets.brainscales.fake_stack import FOLDER
 from lightning_neuro.targets.brainscales.fake_stack.stand_in_chip import SETTINGS
 from lightning_neuro.targets.brainscales.script import HXTORCH, PYNN
 from lightning_neuro.targets.brainscales.subject import Subject
-from lightning_neuro.targets.proofs import Proof, made, skipped, timed
+from lightning_neuro.targets.proofs import Proof, counted, made, skipped, timed
 from lightning_neuro.tools import run_tool
 
 PYNN_SCRIPT, HXTORCH_SCRIPT = "pynn_script", "hxtorch_script"
@@ -62,7 +62,8 @@ def _pynn(subject: Subject, work: Path) -> Proof:
     words = f"{subject.prepared.inputs.samples} samples in a row, {100 * same:.1f} % same class; --check too"
     outcome = Outcome.PASSED if passed else Outcome.FAILED
     seconds = time.perf_counter() - start
-    return Proof(checks=(made(PYNN_SCRIPT, outcome, EXPECTED_PYNN, got_words, words, seconds),))
+    check = made(PYNN_SCRIPT, outcome, EXPECTED_PYNN, got_words, words, seconds)
+    return Proof(checks=(check,), resources=counted(PYNN_SCRIPT, total, alone))
 
 
 def prove_hxtorch(subject: Subject) -> Proof:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import ToolError
+from lightning_neuro.report import Difference
 from lightning_neuro.targets.fpga.plan import LayerPlan
 from lightning_neuro.targets.fpga.vectors import ALONE
 from lightning_neuro.tools import CompletedRun, require_tool, run_tool
@@ -59,6 +60,10 @@ class Mismatch:
     expected: str
     got: str
 
+    def place(self) -> tuple[int, int, int, int]:
+        """Order in time, then along the network."""
+        return self.sample, self.step, self.layer, self.neuron
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Simulation:
@@ -67,6 +72,7 @@ class Simulation:
     Args:
         verdict: its first line: "PASSED ...", "FAILED ..." or "STALLED ...".
         compared: values compared, per layer and last for the output stream.
+        wrong: values that differ, likewise.
         first: the first difference in time, then layer, then neuron; None when there is none.
         stream_difference: first wrong beat of the output stream, as text; empty when there is none.
         cycles: clock cycles of every sample that ran alone.
@@ -75,6 +81,7 @@ class Simulation:
 
     verdict: str
     compared: tuple[int, ...]
+    wrong: tuple[int, ...]
     first: Mismatch | None
     stream_difference: str
     cycles: NDArray[np.int64]
@@ -91,9 +98,10 @@ def analyse_command(ghdl: str, artefact: Path) -> list[str | Path]:
     return [ghdl, "-a", "--std=08", *rtl_paths(artefact), artefact / "testbench" / "testbench.vhd"]
 
 
-def simulate_command(ghdl: str, vectors: Path) -> list[str | Path]:
+def simulate_command(ghdl: str, vectors: Path, traced_steps: int) -> list[str | Path]:
     """Command that runs the testbench; it reads from and writes to the folder of the vectors."""
-    return [ghdl, "-r", "--std=08", "testbench", f"-gFOLDER={vectors.as_posix()}/", QUIET, UNLIMITED_STACK]
+    generics = [f"-gFOLDER={vectors.as_posix()}/", f"-gTRACED={traced_steps}"]
+    return [ghdl, "-r", "--std=08", "testbench", *generics, QUIET, UNLIMITED_STACK]
 
 
 def verilog_command(ghdl: str, artefact: Path) -> list[str | Path]:
@@ -101,24 +109,34 @@ def verilog_command(ghdl: str, artefact: Path) -> list[str | Path]:
     return [ghdl, "--synth", "--std=08", "--out=verilog", *rtl_paths(artefact), "-e", TOP]
 
 
-def simulate(artefact: Path, work: Path, timeout_s: float) -> Simulation:
-    """Run the self-checking testbench on exactly the files of the artefact.
+def analyse(artefact: Path, work: Path, timeout_s: float) -> None:
+    """Analyse exactly the files of the artefact.
 
     Args:
         artefact: folder with ``rtl/`` and ``testbench/``.
-        work: empty folder for the simulator's library and results.
-        timeout_s: most seconds for each of the two commands.
+        work: empty folder for the simulator's library.
+        timeout_s: most seconds.
 
     Raises:
         ToolError: GHDL is missing, failed, or took too long.
     """
-    ghdl = require_tool("ghdl")
-    artefact = artefact.resolve()
-    for file in (artefact / "testbench").glob("*.txt"):
-        (work / file.name).write_bytes(file.read_bytes())
-    run_tool(analyse_command(ghdl, artefact), cwd=work, timeout_s=timeout_s)
-    run = run_tool(simulate_command(ghdl, Path(".")), cwd=work, timeout_s=timeout_s)
-    return read_results(work, run)
+    run_tool(analyse_command(require_tool("ghdl"), artefact.resolve()), cwd=work, timeout_s=timeout_s)
+
+
+def simulate(work: Path, vectors: Path, traced_steps: int, timeout_s: float) -> Simulation:
+    """Run the self-checking testbench on recorded vectors.
+
+    Args:
+        work: folder with the library of ``analyse``.
+        vectors: folder below ``work`` with the text files of the testbench; results are written there.
+        traced_steps: steps from the first on whose values are written into ``trace_<layer>.txt``.
+        timeout_s: most seconds.
+
+    Raises:
+        ToolError: GHDL is missing, failed, took too long, or came to no verdict.
+    """
+    command = simulate_command(require_tool("ghdl"), vectors.relative_to(work), traced_steps)
+    return read_results(vectors, run_tool(command, cwd=work, timeout_s=timeout_s))
 
 
 def read_results(work: Path, run: CompletedRun) -> Simulation:
@@ -141,6 +159,7 @@ def read_results(work: Path, run: CompletedRun) -> Simulation:
     return Simulation(
         verdict=lines[0],
         compared=tuple(int(line.split()[1]) for line in lines[1:]),
+        wrong=tuple(int(line.split()[2]) for line in lines[1:]),
         first=first_mismatch(mismatches),
         stream_difference=next((line for line in mismatches.splitlines() if line.startswith("STREAM")), ""),
         cycles=np.array([count for _, mode, count in cycles if mode == ALONE], np.int64),
@@ -163,7 +182,7 @@ def first_mismatch(text: str) -> Mismatch | None:
         )
         for m in _MISMATCH.finditer(text)
     ]
-    return min(found, key=lambda m: (m.sample, m.step, m.layer, m.neuron), default=None)
+    return min(found, key=Mismatch.place, default=None)
 
 
 def to_verilog(artefact: Path, work: Path, timeout_s: float) -> CompletedRun:
@@ -173,6 +192,20 @@ def to_verilog(artefact: Path, work: Path, timeout_s: float) -> CompletedRun:
         ToolError: GHDL is missing, failed, or took too long.
     """
     return run_tool(verilog_command(require_tool("ghdl"), artefact.resolve()), cwd=work, timeout_s=timeout_s)
+
+
+def difference(mismatch: Mismatch, layers: Sequence[LayerPlan]) -> Difference:
+    """The same place in the numbers of the graph."""
+    layer = layers[mismatch.layer]
+    return Difference(
+        layer=layer.name,
+        sample=mismatch.sample,
+        step=mismatch.step,
+        neuron=int(layer.order[mismatch.neuron]),
+        kind=mismatch.kind,
+        expected=mismatch.expected,
+        got=mismatch.got,
+    )
 
 
 def describe(mismatch: Mismatch, layers: Sequence[LayerPlan]) -> str:

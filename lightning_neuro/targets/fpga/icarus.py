@@ -106,7 +106,7 @@ def compare_trace(
             found += [difference] if difference is not None else []
         spike_start += layer.lanes
         membrane_start += layer.lanes * layer.state_bits
-    return compared, min(found, key=lambda m: (m.sample, m.step, m.layer, m.neuron), default=None)
+    return compared, min(found, key=Mismatch.place, default=None)
 
 
 def _fields(bits: str, start: int, width: int, count: int) -> list[str]:

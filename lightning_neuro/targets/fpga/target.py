@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,28 +10,25 @@ from lightning_neuro.graph.first_spike_steps import Decay, Discretisation
 from lightning_neuro.graph.golden import Arithmetic
 from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.graph.widths import DEFAULT_SPEC
-from lightning_neuro.targets.base import Job, Progress, Verification, share_right
+from lightning_neuro.report import Command
+from lightning_neuro.targets.base import Job, Progress, Verification
 from lightning_neuro.targets.fpga.artefact import write_artefact, write_readme
 from lightning_neuro.targets.fpga.constraints import check_graph, layer_sizes
+from lightning_neuro.targets.fpga.devices import capacity_of
 from lightning_neuro.targets.fpga.lanes import Lanes, cycles_per_step, resolve_lanes
 from lightning_neuro.targets.fpga.plan import LayerPlan, plan_network
-from lightning_neuro.targets.fpga.verify import (
-    AREA,
-    AREA_EXPECTED,
-    BIT_EXACT,
-    EQUIVALENCE,
-    Proof,
-    Subject,
-    prove_area,
-    prove_bit_exact,
-    prove_equivalence,
-    skipped,
-)
+from lightning_neuro.targets.fpga.subject import Subject
+from lightning_neuro.targets.fpga.verify import proofs
+from lightning_neuro.targets.proofs import run_proofs
 
 SAMPLES_MIN, SAMPLES_MAX = 4, 20
 STEPS_IN_A_MINUTE = 4096  # of GHDL with a layer of a hundred neurons
 CYCLES_IN_TWO_MINUTES = 150_000  # expected ones, where address generators make many cycles of a step
 STEPS_ASSUMED = 16  # where neither data nor file say how long a sample is
+REPRODUCE = (
+    Command(what="every spike and membrane in GHDL", line="sh testbench/run_ghdl.sh"),
+    Command(what="synthesis and timing in Vivado (not run here)", line="vivado -mode batch -source vivado.tcl"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,32 +110,20 @@ class FpgaTarget:
             clock_mhz=self.clock_mhz,
             timeout_s=self.timeout_s,
         )
-        proofs, seconds = self._prove(subject, progress)
-        resources = {key: value for proof in proofs for key, value in proof.resources.items()}
+        found, seconds = run_proofs(proofs(self.synthesis), subject, "FPGA checks", progress)
+        resources = {key: value for proof in found for key, value in proof.resources.items()}
         write_readme(job.graph, layers, folder, part=self.part, clock_mhz=self.clock_mhz, resources=resources)
-        classes = next((proof.classes for proof in proofs if proof.classes is not None), None)
         return Verification(
-            checks=tuple(proof.check for proof in proofs),
+            checks=tuple(check for proof in found for check in proof.checks),
             resources=resources,
             assumptions=self._assumptions(),
             seconds=seconds,
-            accuracy=share_right(classes, job.vectors.labels),
+            accuracy=next((proof.share for proof in found if proof.share is not None), None),
+            observed=tuple(each for proof in found for each in proof.observed),
+            words={layer.name: (-(2 ** (layer.state_bits - 1)), 2 ** (layer.state_bits - 1) - 1) for layer in layers},
+            capacity=capacity_of(self.part, resources),
+            reproduce=REPRODUCE,
         )
-
-    def _prove(self, subject: Subject, progress: Progress) -> tuple[Sequence[Proof], dict[str, float]]:
-        work: list[tuple[str, str, Callable[[Subject], Proof]]] = [
-            (BIT_EXACT, "GHDL: simulating the artefact", prove_bit_exact),
-            (EQUIVALENCE, "Icarus Verilog: simulating the translation", prove_equivalence),
-            (AREA, "Yosys: counting cells", prove_area if self.synthesis else _area_not_wanted),
-        ]
-        proofs, seconds = [], {}
-        for done, (name, words, prove) in enumerate(work):
-            progress(words, done, len(work))
-            start = time.perf_counter()
-            proofs.append(prove(subject))
-            seconds[name] = time.perf_counter() - start
-        progress("FPGA checks", len(work), len(work))
-        return proofs, seconds
 
     def _assumptions(self) -> tuple[str, ...]:
         return (
@@ -149,6 +132,3 @@ class FpgaTarget:
             "area: Yosys synth_xilinx, hierarchy kept, before placement",
         )
 
-
-def _area_not_wanted(subject: Subject) -> Proof:
-    return skipped(AREA, AREA_EXPECTED, "target.synthesis=false (set target.synthesis=true to run Yosys)")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.graph.golden import Recording
 from lightning_neuro.report import Outcome
+from lightning_neuro.targets.proofs import counted
 from lightning_neuro.targets.spinnaker import nest
 from lightning_neuro.targets.spinnaker.artefact import TESTSET, WEIGHTS
 from lightning_neuro.targets.spinnaker.plan import SpinnakerPlan
@@ -82,7 +83,8 @@ def _nest(subject: Subject, work: Path) -> Proof:
     outcome = Outcome.FAILED if run.mismatches else Outcome.PASSED
     words = run.first_difference() or passed
     got = f"{run.mismatches} mismatching spikes"
-    return Proof(checks=(made(NEST, outcome, NO_MISMATCH, got, words, run.seconds),))
+    check = made(NEST, outcome, NO_MISMATCH, got, words, run.seconds)
+    return Proof(checks=(check,), resources=counted(NEST, expected, run.mismatches))
 
 
 def _too_late(plan: SpinnakerPlan) -> str:

@@ -14,7 +14,9 @@ from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Reset, ResetKind, Values
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
-from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, recurrent, target
 from tests.targets.fpga.image_networks import digits_like
 from tests.targets.fpga.networks import draw_vectors
@@ -52,7 +54,7 @@ def test_changed_package_fails_and_names_the_place(
 ) -> None:
     pattern, replacement, layer = MUTATIONS[what]
     mutate(artefact, pattern, replacement)
-    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).check
+    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).checks[0]
     assert check.outcome is Outcome.FAILED
     assert re.search(rf"layer '{layer}', sample \d+, step \d+, neuron \d+: \w+ expected -?\d+, got -?\d+", check.detail)
 
@@ -62,7 +64,7 @@ def test_unchanged_package_passes_and_counts_cycles(
     small_graph: HardwareGraph, small_vectors: TestVectors, artefact: Path
 ) -> None:
     proof = prove_bit_exact(subject_of(small_graph, small_vectors, artefact))
-    assert proof.check.outcome is Outcome.PASSED
+    assert proof.checks[0].outcome is Outcome.PASSED
     assert proof.resources["cycles_per_sample"]["min"] > small_vectors.spikes.sum(axis=(1, 2)).min()  # type: ignore[index]
 
 
@@ -75,7 +77,7 @@ def test_first_difference_is_the_first_in_time(
     sample, step, *values = lines[2].split()
     values[8] = str(int(values[8]) + 1)  # six spikes come first: membrane of neuron 2
     recorded.write_text("\n".join([*lines[:2], " ".join([sample, step, *values]), *lines[3:]]) + "\n")
-    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).check
+    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).checks[0]
     assert "layer 'hidden', sample 0, step 2, neuron 2: membrane" in check.detail
 
 
@@ -83,7 +85,7 @@ def test_first_difference_is_the_first_in_time(
 def test_wrong_output_stream_is_found(small_graph: HardwareGraph, small_vectors: TestVectors, artefact: Path) -> None:
     recorded = artefact / "testbench" / "expected_output.txt"
     recorded.write_text(recorded.read_text().replace("1 0 0", "0 0 0", 1))
-    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).check
+    check = prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).checks[0]
     assert check.outcome is Outcome.FAILED and "output stream" in check.detail
 
 
@@ -94,7 +96,7 @@ def test_testbench_that_compares_too_little_does_not_pass(
     stimulus = artefact / "testbench" / "stimulus.txt"
     runs, _, rest = stimulus.read_text().partition("\n")
     stimulus.write_text(f"{int(runs) - 1}\n{rest}")
-    assert prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).check.outcome is Outcome.FAILED
+    assert prove_bit_exact(subject_of(small_graph, small_vectors, artefact)).checks[0].outcome is Outcome.FAILED
 
 
 @needs_ghdl
@@ -103,7 +105,7 @@ def test_changed_package_fails_in_verilog_too(
     small_graph: HardwareGraph, small_vectors: TestVectors, artefact: Path
 ) -> None:
     mutate(artefact, *MUTATIONS["threshold"][:2])
-    check = prove_equivalence(subject_of(small_graph, small_vectors, artefact)).check
+    check = prove_equivalence(subject_of(small_graph, small_vectors, artefact)).checks[0]
     assert check.outcome is Outcome.FAILED and "layer 'hidden'" in check.detail
 
 
@@ -115,9 +117,9 @@ def test_one_changed_recurrent_weight_is_found(small_graph: HardwareGraph, tmp_p
     assert vectors.expected.spikes["hidden"][:, :-1].any(axis=(0, 1)).all(), "a neuron that never fires tests nothing"
     target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
     subject = subject_of(graph, vectors, tmp_path)
-    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
+    assert prove_bit_exact(subject).checks[0].outcome is Outcome.PASSED
     mutate(tmp_path, rf'(WEIGHTS_0 [^;]*?\b{5 + row} => x")([0-9a-f])([0-9a-f]*")', flip_first_digit)
-    check = prove_bit_exact(subject).check
+    check = prove_bit_exact(subject).checks[0]
     assert check.outcome is Outcome.FAILED and "layer 'hidden'" in check.detail
 
 
@@ -147,7 +149,7 @@ def test_broken_feedback_is_found(
     assert text.count(correct) == 1
     source.write_text(text.replace(correct, broken))
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
-    assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
+    assert prove_bit_exact(subject).checks[0].outcome is Outcome.FAILED
 
 
 def timed(graph: HardwareGraph) -> HardwareGraph:
@@ -185,7 +187,7 @@ def test_a_changed_step_or_constant_of_the_timing_is_found(
     vectors = draw_vectors(graph, np.random.default_rng(4), samples=2, steps=6)
     target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
     mutate(tmp_path, pattern, replacement)
-    assert prove_bit_exact(subject_of(graph, vectors, tmp_path)).check.outcome is outcome
+    assert prove_bit_exact(subject_of(graph, vectors, tmp_path)).checks[0].outcome is outcome
 
 
 @needs_ghdl
@@ -209,7 +211,7 @@ def test_a_changed_table_of_an_address_generator_is_found(
     subject = Subject(
         graph=graph, layers=chosen.plan(graph), artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120
     )
-    assert prove_bit_exact(subject).check.outcome is outcome
+    assert prove_bit_exact(subject).checks[0].outcome is outcome
 
 
 @needs_ghdl
@@ -240,12 +242,12 @@ def test_a_broken_flag_of_neurons_that_fire_once_is_found(
     subject = Subject(
         graph=graph, layers=chosen.plan(graph), artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120
     )
-    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
+    assert prove_bit_exact(subject).checks[0].outcome is Outcome.PASSED
     source = tmp_path / "rtl" / "neuron.vhd"
     text = source.read_text()
     assert text.count(correct) == 1
     source.write_text(text.replace(correct, broken))
-    assert prove_bit_exact(subject).check.outcome is Outcome.FAILED
+    assert prove_bit_exact(subject).checks[0].outcome is Outcome.FAILED
 
 
 @needs_ghdl

@@ -16,7 +16,9 @@ from lightning_neuro.graph.quantize import choose_formats, quantize
 from lightning_neuro.graph.widths import DEFAULT_SPEC
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
-from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 
 
@@ -46,5 +48,5 @@ def test_braille_networks_are_bit_exact(
     assert (layers[0].feedback_rows, len([b for b in layers[0].biases if b.onset == 1])) == (hidden, late)
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
     for prove in (prove_bit_exact, prove_equivalence):
-        check = prove(subject).check
+        check = prove(subject).checks[0]
         assert check.outcome is Outcome.PASSED, check

@@ -15,7 +15,9 @@ import pytest
 from lightning_neuro.graph.hardware_graph import Convolution, HardwareGraph, Pooled
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.base import TestVectors
-from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 from tests.targets.fpga.image_networks import digits_like, draw_image_network, draw_timed
 from tests.targets.fpga.networks import draw_network
@@ -41,7 +43,7 @@ def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) ->
     for seed in range(first, first + CHUNK):
         subject = subject_of(draw_image_network(seed), tmp_path / str(seed))
         proof = prove_bit_exact(subject)
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
         assert proof.classes is not None
         assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
 
@@ -52,7 +54,7 @@ def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_pa
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)
         proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 @needs_ghdl
@@ -61,7 +63,7 @@ def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_network(seed, recurrent=seed % 2 == 1)
         proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 @needs_ghdl
@@ -71,7 +73,7 @@ def test_verilog_translation_of_convolutions_with_timing_equals_golden_model(fir
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)
         proof = prove_equivalence(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 def test_the_random_networks_have_what_they_are_to_test() -> None:
@@ -91,4 +93,4 @@ def test_weights_of_a_convolution_are_stored_once(tmp_path: Path) -> None:
     subject = subject_of((graph, lanes, vectors), tmp_path / "artefact")
     bits = [layer.memory_depth * layer.word_bits for layer in subject.layers]
     assert bits == [p.connection.weight.real.size * 8 for p in graph.projections]
-    assert prove_bit_exact(subject).check.outcome is Outcome.PASSED
+    assert prove_bit_exact(subject).checks[0].outcome is Outcome.PASSED

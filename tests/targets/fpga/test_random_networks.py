@@ -13,7 +13,9 @@ import pytest
 
 from lightning_neuro.graph.golden import NO_CLASS
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 from tests.targets.fpga.networks import draw_first_spike, draw_network
 
@@ -38,7 +40,7 @@ def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = subject_of(seed, tmp_path / str(seed))
         proof = prove_bit_exact(subject)
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
         assert proof.classes is not None
         assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
 
@@ -49,7 +51,7 @@ def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
 def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(subject_of(seed, tmp_path / str(seed)))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 @needs_ghdl
@@ -58,7 +60,7 @@ def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Pa
     for seed in range(first, first + CHUNK):
         subject = subject_of(seed, tmp_path / str(seed), recurrent=True)
         proof = prove_bit_exact(subject)
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 @needs_ghdl
@@ -67,7 +69,7 @@ def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Pa
 def test_verilog_translation_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(subject_of(seed, tmp_path / str(seed), recurrent=True))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
 @needs_ghdl
@@ -77,7 +79,7 @@ def test_vhdl_of_first_spike_networks_equals_golden_model(first: int, tmp_path: 
     for seed in range(first, first + CHUNK):
         subject = subject_of(seed, tmp_path / str(seed), first_spike=True)
         proof = prove_bit_exact(subject)
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
         assert proof.classes is not None
         assert proof.classes.tolist() == subject.vectors.expected.classes.tolist(), f"seed {seed}"
         answered += int((proof.classes != NO_CLASS).sum())
@@ -89,4 +91,4 @@ def test_vhdl_of_first_spike_networks_equals_golden_model(first: int, tmp_path: 
 def test_verilog_translation_of_first_spike_networks_equals_golden_model(tmp_path: Path) -> None:
     for seed in range(6):
         proof = prove_equivalence(subject_of(seed, tmp_path / str(seed), first_spike=True))
-        assert proof.check.outcome is Outcome.PASSED, f"seed {seed}: {proof.check}"
+        assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"

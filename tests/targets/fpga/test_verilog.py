@@ -13,7 +13,9 @@ from lightning_neuro.graph.fixed import Format
 from lightning_neuro.graph.hardware_graph import HardwareGraph, Lif, Population, Reset, ResetKind
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga import ghdl
-from lightning_neuro.targets.fpga.verify import Subject, prove_bit_exact, prove_equivalence
+from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
+from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from lightning_neuro.targets.fpga.subject import Subject
 from lightning_neuro.targets.fpga.verilog import split_memories, translation_defects
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 from tests.targets.fpga.networks import draw_vectors
@@ -105,7 +107,7 @@ def test_sums_wider_than_a_machine_word_keep_their_constants(
     target(lanes=(4, 3)).write(job(graph, vectors), tmp_path)
     subject = Subject(graph=graph, layers=layers, artefact=tmp_path, vectors=vectors, clock_mhz=100, timeout_s=120)
     for prove in (prove_bit_exact, prove_equivalence):
-        check = prove(subject).check
+        check = prove(subject).checks[0]
         assert check.outcome is Outcome.PASSED, check
 
 

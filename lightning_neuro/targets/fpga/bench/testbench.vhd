@@ -9,6 +9,8 @@
 --        output.txt              the output stream, one beat per line
 --        cycles.txt              per run: sample, mode, clock cycles from the first input beat to the last output beat
 --        result.txt              verdict; then per layer, and last for the stream: values compared, values that differ
+--        trace_<layer>.txt       of the first TRACED steps: sample, step, then the spikes and the membranes of all neurons
+--                                as the layer had them, "x" where they are undefined
 -- Mode 0: one sample at a time, nobody waits: cycles are counted. Mode 1: the input pauses and the output is not ready
 -- at (repeatable) random, samples follow each other without a gap.
 library ieee;
@@ -21,7 +23,8 @@ use work.network_pkg.all;
 
 entity testbench is
   generic (
-    FOLDER : string := "./"
+    FOLDER : string  := "./";
+    TRACED : natural := 0
   );
 end entity;
 
@@ -203,6 +206,46 @@ begin
       variable entry : line;
       variable sample, step, group_spikes, group_membranes, checks, faults, neuron : natural := 0;
 
+      -- what the layer did in the present step, and whether the simulator knew it
+      type known_t is array (0 to L.neurons - 1) of boolean;
+      file trace : text;
+      variable found_spikes, found_membranes : values_t;
+      variable known_spikes, known_membranes : known_t := (others => false);
+      variable traced_steps : natural := 0;
+
+      procedure note(values : inout values_t; known : inout known_t; bits : std_logic_vector) is
+      begin
+        known(neuron) := not is_x(bits);
+        if known(neuron) then
+          values(neuron) := to_integer(signed(bits));
+        end if;
+      end procedure;
+
+      procedure write_values(row : inout line; values : values_t; known : known_t) is
+      begin
+        for n in values'range loop
+          if known(n) then
+            write(row, ' ' & integer'image(values(n)));
+          else
+            write(row, string'(" x"));
+          end if;
+        end loop;
+      end procedure;
+
+      procedure trace_step is
+        variable row : line;
+      begin
+        if traced_steps = 0 then
+          file_open(trace, FOLDER & "trace_" & integer'image(k) & ".txt", write_mode);
+        end if;
+        traced_steps := traced_steps + 1;
+        write(row, integer'image(sample) & ' ' & integer'image(step));
+        write_values(row, found_spikes, known_spikes);
+        write_values(row, found_membranes, known_membranes);
+        writeline(trace, row);
+        flush(trace);
+      end procedure;
+
       procedure check(kind : string; expected_value : integer; bits : std_logic_vector) is
       begin
         checks := checks + 1;
@@ -243,6 +286,7 @@ begin
           neuron := group_spikes * L.lanes + lane;
           if neuron < L.neurons then
             check("spike", expected_spikes(neuron), '0' & spikes(FIRST_LANE + lane downto FIRST_LANE + lane));
+            note(found_spikes, known_spikes, '0' & spikes(FIRST_LANE + lane downto FIRST_LANE + lane));
           end if;
         end loop;
         group_spikes := (group_spikes + 1) mod L.groups;
@@ -253,9 +297,14 @@ begin
           if neuron < L.neurons then
             check("membrane", expected_membranes(neuron),
                   membranes(FIRST_BIT + (lane + 1) * L.state_bits - 1 downto FIRST_BIT + lane * L.state_bits));
+            note(found_membranes, known_membranes,
+                 membranes(FIRST_BIT + (lane + 1) * L.state_bits - 1 downto FIRST_BIT + lane * L.state_bits));
           end if;
         end loop;
         group_membranes := (group_membranes + 1) mod L.groups;
+        if group_membranes = 0 and traced_steps < TRACED then
+          trace_step;
+        end if;
       end if;
       compared(k) <= checks;
       wrong(k) <= faults;

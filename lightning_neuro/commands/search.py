@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from lightning_neuro.arguments import file_and_overrides, help_or_nothing
-from lightning_neuro.bars import bars
-from lightning_neuro.config import compose_overrides, explain_errors
-from lightning_neuro.errors import ConfigError
-from lightning_neuro.search.optimise import Optimisation
-from lightning_neuro.search.run import Found, SearchRequest, search
-from lightning_neuro.search.show import render, write
-from lightning_neuro.search.space import Space
-from lightning_neuro.targets.base import Progress
-from lightning_neuro.targets.fpga.lanes import Lanes
+from lightning_neuro.value_rules import Rule, is_number, text, truth, whole
+
+if TYPE_CHECKING:
+    from lightning_neuro.search.run import Found
+    from lightning_neuro.targets.base import Progress
 
 USAGE = """\
 Find the cheapest number widths that keep the accuracy:  lightning-neuro search PATH [key=value ...]
@@ -50,16 +42,18 @@ KEYS = ("out", "price", "method", "lanes")
 def search_main(arguments: Sequence[str]) -> None:
     """Entry point of ``lightning-neuro search``."""
     help_or_nothing(arguments, USAGE)
-    with explain_errors():
-        path, overrides = file_and_overrides(
-            arguments, "search", "lightning-neuro search outputs/latest/best.ckpt", KEYS
-        )
-        found, _ = search_and_show(path, overrides)
-        sys.exit(0 if found.recommended is not None else 1)
+    path, overrides = file_and_overrides(arguments, "search", "lightning-neuro search outputs/latest/best.ckpt", KEYS)
+    found, _ = search_and_show(path, overrides)
+    sys.exit(0 if found.recommended is not None else 1)
 
 
 def search_and_show(path: Path, overrides: Sequence[str]) -> tuple[Found, Path]:
     """Search with a progress bar, write the files and print the table; returns the result and its folder."""
+    from rich.console import Console
+
+    from lightning_neuro.bars import bars
+    from lightning_neuro.search.show import render
+
     console = Console(highlight=False)
     with bars(console, remaining=True) as progress:
         found, out = search_from_overrides(path, overrides, progress)
@@ -75,8 +69,16 @@ def search_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         overrides: ``key=value`` strings over ``conf/search.yaml``.
         progress: called with what is going on, points done and points in all.
     """
+    from omegaconf import OmegaConf
+
+    from lightning_neuro.config import check_values, compose_overrides
+    from lightning_neuro.search.optimise import Optimisation
+    from lightning_neuro.search.run import SearchRequest, search
+    from lightning_neuro.search.show import write
+    from lightning_neuro.search.space import Space
+
     cfg = compose_overrides("search", overrides, next_command="lightning-neuro search --help")
-    _check(cfg)
+    check_values(cfg, _RULES)
     space: Any = OmegaConf.to_container(cfg.space)
     request = SearchRequest(
         space=Space(**space),
@@ -84,49 +86,26 @@ def search_from_overrides(path: Path, overrides: Sequence[str], progress: Progre
         price=cfg.price,
         tolerance=float(cfg.tolerance),
         samples=cfg.samples,
-        lanes=_lanes(cfg),
+        lanes=cfg.lanes if isinstance(cfg.lanes, int | str) else tuple(cfg.lanes),
         workers=cfg.workers or os.cpu_count() or 1,
         keep=cfg.keep,
     )
-    out = path.parent / "search" if cfg.out is None else Path(str(cfg.out))
+    out = path.parent / "search" if cfg.out is None else Path(cfg.out)
     found = search(path, out, request, progress)
     write(found, out)
     return found, out
 
 
-def _lanes(cfg: DictConfig) -> Lanes:
-    value: Any = OmegaConf.to_container(cfg)["lanes"]  # type: ignore[call-overload, index]
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str, str]] = {
-    "method": (lambda v: v in METHODS, " or ".join(METHODS), "method=grid"),
-    "trials": (lambda v: _whole(v, 1), "an integer of at least 1", "trials=200"),
-    "seed": (lambda v: _whole(v, 0), "an integer of at least 0", "seed=0"),
-    "tolerance": (_share, "a number from 0 to 1", "tolerance=0.005"),
-    "samples": (lambda v: v is None or _whole(v, 1), "an integer of at least 1, or null", "samples=2000"),
-    "workers": (lambda v: v is None or _whole(v, 1), "an integer of at least 1, or null", "workers=2"),
-    "keep": (lambda v: isinstance(v, bool), "true or false", "keep=false"),
-    "out": (lambda v: v is None or isinstance(v, str), "a folder", "out=FOLDER"),
-    "space.per_layer": (lambda v: isinstance(v, bool), "true or false", "space.per_layer=true"),
+_SHARE = Rule(holds=lambda v: is_number(v) and 0 <= v <= 1, needed="a number from 0 to 1", example="0.005")
+_RULES: dict[str, Rule] = {
+    "method": Rule(holds=lambda v: v in METHODS, needed=" or ".join(METHODS), example="grid"),
+    "trials": whole(1, "200"),
+    "seed": whole(0, "0"),
+    "tolerance": _SHARE,
+    "samples": whole(1, "2000", optional=True),
+    "workers": whole(1, "2", optional=True),
+    "keep": truth("false"),
+    "lanes": Rule(holds=lambda v: v is not None, needed="auto, a number or a list", example="auto"),
+    "out": text("a folder", "FOLDER", optional=True),
+    "space.per_layer": truth("true"),
 }
-
-
-def _check(cfg: DictConfig) -> None:
-    for key, (holds, needed, example) in _RULES.items():
-        value = OmegaConf.select(cfg, key)
-        if not holds(value):
-            raise ConfigError(
-                f"{key}={value!r} must be {needed}",
-                where=key,
-                why="the value has the wrong type or range",
-                next_command=example,
-            )

@@ -1,0 +1,119 @@
+"""The command ``lightning-neuro demo``: nine cells, one table, one page."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from lightning_neuro.demo.collect import LOGS, collect
+from lightning_neuro.demo.display import LOG_WIDTH, result_table, watching
+from lightning_neuro.demo.machine import cores, machine, software
+from lightning_neuro.demo.page import Facts, to_html, to_json
+from lightning_neuro.demo.plan import Plan, jobs_of
+from lightning_neuro.demo.plans import FULL, QUICK
+from lightning_neuro.demo.results import CellResult, Verdict
+from lightning_neuro.demo.running import run_jobs
+from lightning_neuro.errors import NeuroError
+from lightning_neuro.publish import publishing
+from lightning_neuro.report.wording import duration
+
+MANIFEST, PAGE = "demo.json", "index.html"
+MOST_SLOTS = 4  # processes of a gigabyte each
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was typed.
+
+    Args:
+        plan: what to do.
+        out: folder of the demo.
+        slots: most jobs at a time.
+    """
+
+    plan: Plan
+    out: Path
+    slots: int
+
+
+def options(arguments: Sequence[str]) -> Options:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="lightning-neuro demo",
+        description="Train three models, deploy each to three targets, prove every artefact; one table, one page.",
+    )
+    parser.add_argument("--quick", action="store_true", help="one model on one target: lif on fpga, under a minute")
+    parser.add_argument("--out", type=Path, help="folder; default outputs/demo, with --quick outputs/demo-quick")
+    parser.add_argument("--jobs", type=int, default=min(cores(), MOST_SLOTS), help="jobs at a time; default: cores, up to 4")
+    typed = parser.parse_args(list(arguments))
+    if typed.jobs < 1:
+        parser.error("--jobs must be at least 1")
+    default = Path("outputs", "demo-quick" if typed.quick else "demo")
+    return Options(plan=QUICK if typed.quick else FULL, out=typed.out or default, slots=typed.jobs)
+
+
+def demo(wanted: Options, console: Console) -> tuple[CellResult, ...]:
+    """Run a plan and publish its folder, whole or not at all; an earlier one is replaced at the end.
+
+    Args:
+        wanted: what to do.
+        console: where progress and the table are shown.
+
+    Raises:
+        NeuroError: the folder holds something else, or cannot be written.
+    """
+    inside = named(wanted.out)
+    jobs = jobs_of(wanted.plan, inside.as_posix())
+    start = time.perf_counter()
+    with publishing(wanted.out, manifest=MANIFEST, inside=inside) as folder:
+        cwd = folder.parents[len(inside.parts) - 1]
+        (folder / LOGS).mkdir()
+        with watching(wanted.plan, jobs, console) as show:
+            states = run_jobs(jobs, slots=wanted.slots, cwd=cwd, logs=folder / LOGS, show=show)
+        results = collect(wanted.plan, states, folder, inside.as_posix())
+        facts = Facts(
+            machine=machine(), software=software(), slots=wanted.slots, seconds=time.perf_counter() - start
+        )
+        (folder / PAGE).write_text(to_html(results, facts), encoding="utf-8")
+        (folder / MANIFEST).write_text(to_json(results, facts), encoding="utf-8")
+    console.print()
+    console.print(result_table(results))
+    console.print(f"\n{len(results)} cell(s) in {duration(facts.seconds)}; page  {wanted.out / PAGE}", soft_wrap=True)
+    return results
+
+
+def named(out: Path) -> Path:
+    """The folder's name in commands: as it was typed, where that means something from another folder too.
+
+    >>> named(Path("outputs/demo")), named(Path("/tmp/demo")), named(Path("../demo"))
+    (PosixPath('outputs/demo'), PosixPath('demo'), PosixPath('demo'))
+    """
+    plain = not out.is_absolute() and ".." not in out.parts and out.parts
+    return out if plain else Path(out.resolve().name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exit code 1 when a cell failed, 130 when it was interrupted."""
+    wanted = options(sys.argv[1:] if arguments is None else arguments)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=LOG_WIDTH)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # also where the shell had it ignored, so that children see it
+        signal.signal(sign, signal.default_int_handler)
+    try:
+        results = demo(wanted, console)
+    except NeuroError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was kept, an earlier demo is as it was")
+        sys.exit(INTERRUPTED)
+    sys.exit(any(result.verdict is Verdict.FAILED for result in results))

@@ -1,0 +1,1 @@
+"""Training in several processes that gives the numbers of one process."""

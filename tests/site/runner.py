@@ -1,0 +1,100 @@
+"""Runs commands one after the other, each in a fork of a process that has imported everything slow already.
+
+A process of its own for every command would spend four seconds on importing torch. This one reads a JSON line
+``{"words": [...], "folder": ..., "output": ...}``, runs the command in a fork, with its output in a file, and answers with a
+JSON line ``{"code": ...}``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import signal
+import sys
+import tomllib
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LONGEST_S = 150
+SLOW = (
+    "torch",
+    "pytorch_lightning",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "snntorch",
+    "norse.torch",
+    "nirtorch",
+    "lightning_neuro.train",
+    "lightning_neuro.cli",
+    "lightning_neuro.export",
+    "lightning_neuro.search.run",
+    "lightning_neuro.deploy",
+    "lightning_neuro.callbacks.quantize",
+    "lightning_neuro.callbacks.convert",
+    "lightning_neuro.models.spike_time",
+    "lightning_neuro.models.rate",
+    "lightning_neuro.report.html",
+    "lightning_neuro.targets.fpga",
+    "lightning_neuro.targets.spinnaker",
+    "lightning_neuro.targets.brainscales",
+)
+
+
+def run(words: list[str]) -> None:
+    """Run a command in this process, as the shell would."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    if words[0] in scripts:
+        module, _, function = scripts[words[0]].partition(":")
+        sys.argv = words
+        getattr(importlib.import_module(module), function)()
+    elif words[:2] == ["python", "-m"]:
+        sys.argv = words[2:]
+        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    elif words[0] == "python":
+        sys.argv = words[1:]
+        sys.path.insert(0, str(Path(words[1]).resolve().parent))
+        runpy.run_path(words[1], run_name="__main__")
+    else:
+        raise SystemExit(f"the test does not know the program {words[0]}")
+
+
+def in_a_fork(words: list[str], folder: str, output: str) -> int:
+    """Exit code of a command that ran in a fork of this process."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LONGEST_S)
+        log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1), os.dup2(log, 2)
+        os._exit(_code(words, folder))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _code(words: list[str], folder: str) -> int:
+    try:
+        os.chdir(folder)
+        run(words)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush(), sys.stderr.flush()
+    return code
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    for module in SLOW:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        print(json.dumps({"code": in_a_fork(**json.loads(line))}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
