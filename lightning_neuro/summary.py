@@ -11,10 +11,10 @@ from lightning_neuro.graph.hardware_graph import (
     Connection,
     Convolution,
     Dense,
-    FirstSpike,
     HardwareGraph,
     Population,
     Projection,
+    TimeBase,
 )
 from lightning_neuro.report import ConnectionSummary, GraphSummary, InputSummary, PopulationSummary
 
@@ -63,17 +63,23 @@ def _times(sizes: tuple[int, ...]) -> str:
 def _summary(graph: HardwareGraph, population: Population, recording: Recording) -> PopulationSummary:
     incoming = graph.into(population.name)
     formats = [p.connection.weight.format for p in incoming]
-    neuron = population.neuron
     return PopulationSummary(
         name=population.name,
         size=population.size,
-        neuron=type(neuron).__name__,
-        reset="once" if isinstance(neuron, FirstSpike) else f"{neuron.reset.kind.value}, delay {neuron.reset.delay}",
+        neuron=type(population.neuron).__name__,
+        reset=_reset(graph, population),
         fan_in=sum(fan_in(p.connection) for p in incoming),
         weight_bits=max((f.bits for f in formats if f is not None), default=None),
         state_bits=None if population.state_format is None else population.state_format.bits,
         spikes_per_sample=_spikes_per_sample(population.name, recording),
     )
+
+
+def _reset(graph: HardwareGraph, population: Population) -> str:
+    if graph.time is TimeBase.CONTINUOUS:
+        return "once"
+    reset = population.stepped.reset
+    return f"{reset.kind.value}, delay {reset.delay}"
 
 
 def _spikes_per_sample(name: str, recording: Recording) -> float:

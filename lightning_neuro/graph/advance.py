@@ -1,14 +1,15 @@
-"""One population over a drive: the state between steps, and the kernel of its arithmetic."""
+"""One population over a drive: the state between steps, and the golden step of its kind of neuron (``STEPS``)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.hardware_graph import CubaLif, Lif, Population
+from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Population, SteppedNeuron
 from lightning_neuro.graph.kernels import RESET_CODES, resume_integers, resume_reals
 
 Arithmetic = Literal["fixed", "real"]
@@ -48,41 +49,67 @@ class Advanced:
             self.margin[:, step] = now.margin[:, 0]
 
 
-def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) -> State:
-    """The beginning of a sample: the initial membrane, current 0, no spike before."""
-    neuron, shape = population.neuron, (samples, population.size)
-    assert isinstance(neuron, Lif | CubaLif)
-    v_init = neuron.v_init.integers() if arithmetic == "fixed" else neuron.v_init.real
-    v = np.tile(v_init, (samples, 1))
-    return State(v=v, i=np.zeros(shape, v.dtype), fired=np.zeros(shape, np.uint8))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The golden step of a kind of neuron, which is what the kind means.
+
+    Args:
+        fresh: state of a population before the first step: (population, samples, arithmetic).
+        fixed: advance it in integers over a drive [sample, step, n]: (population, drive, state, answer, first step of
+            the sample); fills the answer and changes the state in place.
+        real: the same in float64 with unrounded constants; fills the margin |membrane - threshold| too.
+    """
+
+    fresh: Callable[[Population, int, Arithmetic], Any]
+    fixed: Callable[[Population, NDArray[Any], Any, Advanced, int], None]
+    real: Callable[[Population, NDArray[Any], Any, Advanced, int], None]
 
 
-def advance(
-    population: Population, drive: NDArray[Any], state: State, arithmetic: Arithmetic, *, first: int
-) -> Advanced:
+def fresh_state(population: Population, samples: int, arithmetic: Arithmetic) -> Any:
+    """The beginning of a sample, for ``advance``."""
+    return STEPS[type(population.stepped)].fresh(population, samples, arithmetic)
+
+
+def advance(population: Population, drive: NDArray[Any], state: Any, arithmetic: Arithmetic, *, first: int) -> Advanced:
     """Run a population over a drive [sample, step, n] from a state, which it leaves behind.
 
     Args:
         population: neurons.
         drive: weighted spikes and biases of some steps.
-        state: before them; changes in place.
+        state: before them, of ``fresh_state``; changes in place.
         arithmetic: ``fixed`` or ``real``.
         first: which step of the sample the drive begins with.
     """
     room = Advanced.empty(drive, arithmetic)
-    run = _advance_fixed if arithmetic == "fixed" else _advance_real
+    steps = STEPS[type(population.stepped)]
+    run = steps.fixed if arithmetic == "fixed" else steps.real
     run(population, np.ascontiguousarray(drive), state, room, first)
     return room
 
 
+# -- LIF with delta or exponential synapse -------------------------------------------------------------------------
+
+
+def _fresh(population: Population, samples: int, arithmetic: Arithmetic) -> State:
+    """The initial membrane, current 0, no spike before."""
+    v_init, shape = population.stepped.v_init, (samples, population.size)
+    v = np.tile(v_init.integers() if arithmetic == "fixed" else v_init.real, (samples, 1))
+    return State(v=v, i=np.zeros(shape, v.dtype), fired=np.zeros(shape, np.uint8))
+
+
+def _synapse(neuron: SteppedNeuron) -> Leak | None:
+    """Decay of the synaptic current; None where a spike drives the membrane itself."""
+    return neuron.leak_syn if isinstance(neuron, CubaLif) else None
+
+
 def _advance_fixed(population: Population, drive: NDArray[Any], state: State, room: Advanced, first: int) -> None:
-    neuron = population.neuron
-    assert isinstance(neuron, Lif | CubaLif) and population.state_format is not None
-    syn_multiplier, syn_shift = neuron.leak_syn.integers() if isinstance(neuron, CubaLif) else (_NO_LEAK, 0)
+    neuron, synapse = population.stepped, _synapse(population.stepped)
+    assert population.state_format is not None
+    syn_multiplier, syn_shift = (_NO_LEAK, 0) if synapse is None else synapse.integers()
     mem_multiplier, mem_shift = neuron.leak_mem.integers()
     resume_integers(
         drive,
-        isinstance(neuron, CubaLif),
+        synapse is not None,
         syn_multiplier,
         syn_shift,
         mem_multiplier,
@@ -105,12 +132,12 @@ def _advance_fixed(population: Population, drive: NDArray[Any], state: State, ro
 
 
 def _advance_real(population: Population, drive: NDArray[Any], state: State, room: Advanced, first: int) -> None:
-    neuron = population.neuron
-    assert isinstance(neuron, Lif | CubaLif) and room.margin is not None
+    neuron, synapse = population.stepped, _synapse(population.stepped)
+    assert room.margin is not None
     resume_reals(
         drive,
-        isinstance(neuron, CubaLif),
-        neuron.leak_syn.beta if isinstance(neuron, CubaLif) else _NO_DECAY,
+        synapse is not None,
+        _NO_DECAY if synapse is None else synapse.beta,
         neuron.leak_mem.beta,
         neuron.threshold.real,
         neuron.v_reset.real,
@@ -131,3 +158,7 @@ def _advance_real(population: Population, drive: NDArray[Any], state: State, roo
 _NEVER = 2**62  # no sample is as long
 _NO_LEAK = np.zeros(1, np.int64)
 _NO_DECAY = np.zeros(1, np.float64)
+
+_FIVE_LINES = Steps(fresh=_fresh, fixed=_advance_fixed, real=_advance_real)
+
+STEPS: dict[type[SteppedNeuron], Steps] = {Lif: _FIVE_LINES, CubaLif: _FIVE_LINES}

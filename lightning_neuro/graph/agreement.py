@@ -143,8 +143,8 @@ def _shares(times: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rescaled(population: Population, formats: Formats) -> list[Formats]:
-    neuron = population.neuron
-    if isinstance(neuron, FirstSpike) or neuron.reset.kind is ResetKind.NONE:
+    neuron = population.stepped
+    if neuron.reset.kind is ResetKind.NONE:
         return []  # a read-out without spikes keeps the scale of its calibrated range
     assert formats.state is not None
     threshold = float(np.abs(neuron.threshold.real).max(initial=0.0))

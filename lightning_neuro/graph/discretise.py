@@ -1,4 +1,4 @@
-"""From NIR's differential equations to the five lines of a step, one function per NIR neuron.
+"""From NIR's differential equations to the five lines of a step: one entry of ``NEURONS`` per NIR neuron.
 
 Forward Euler with the current jump first, as snnTorch and Norse compute: with membrane equation
 ``tau v' = v_leak - v + r I`` a step of dt gives ``v <- beta v + gain I`` with ``beta = 1 - dt/tau`` and
@@ -9,7 +9,7 @@ v_leak and start there, at rest, as Norse's do: threshold and v_reset become the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import nir
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Reset, ResetKind, Values, zeros
+from lightning_neuro.graph.hardware_graph import CubaLif, Leak, Lif, Reset, ResetKind, SteppedNeuron, Values, zeros
 
 # Products of a reciprocal and its inverse differ from 1 by rounding alone; they must not move a threshold tie.
 _UNIT_TOLERANCE = 1e-12
@@ -32,8 +32,23 @@ class Stepped:
         gain: what incoming weights are multiplied by, [n].
     """
 
-    neuron: Lif | CubaLif
+    neuron: SteppedNeuron
     gain: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeuronNode:
+    """What a NIR neuron is here; the one entry that a kind of neuron needs to be read, written, lowered and listed.
+
+    Args:
+        in_steps: step form of a node: (name, node, dt in seconds, reset).
+        reset: what NIR's own equations say when no metadata does; integrators never reset.
+        means: a few words for tables.
+    """
+
+    in_steps: Callable[[str, Any, float, Reset], Stepped]
+    reset: Reset
+    means: str
 
 
 def discretise(name: str, node: nir.NIRNode, dt_s: float, reset: Reset) -> Stepped:
@@ -48,7 +63,7 @@ def discretise(name: str, node: nir.NIRNode, dt_s: float, reset: Reset) -> Stepp
     Raises:
         NirError: dt is longer than a time constant, or a reset by subtraction meets a leak potential.
     """
-    return NEURONS[type(node)](name, node, dt_s, reset)
+    return NEURONS[type(node)].in_steps(name, node, dt_s, reset)
 
 
 def _vector(values: ArrayLike) -> NDArray[np.float64]:
@@ -138,18 +153,20 @@ def _threshold(name: str, node: nir.Threshold, dt_s: float, reset: Reset) -> Ste
     )
 
 
-NEURONS: dict[type[nir.NIRNode], Callable[[str, Any, float, Reset], Stepped]] = {
-    nir.LIF: _lif,
-    nir.LI: _lif,
-    nir.IF: _if,
-    nir.I: _if,
-    nir.CubaLIF: _cuba,
-    nir.CubaLI: _cuba,
-    nir.Threshold: _threshold,
+AT_ONCE = Reset(kind=ResetKind.ZERO, delay=0)
+NEVER = Reset(kind=ResetKind.NONE, delay=0)
+
+NEURONS: dict[type[nir.NIRNode], NeuronNode] = {
+    nir.LIF: NeuronNode(in_steps=_lif, reset=AT_ONCE, means="leaky integrate-and-fire"),
+    nir.LI: NeuronNode(in_steps=_lif, reset=NEVER, means="read-out by membrane"),
+    nir.IF: NeuronNode(in_steps=_if, reset=AT_ONCE, means="integrate-and-fire"),
+    nir.I: NeuronNode(in_steps=_if, reset=NEVER, means="read-out by membrane, no leak"),
+    nir.CubaLIF: NeuronNode(in_steps=_cuba, reset=AT_ONCE, means="current-based LIF"),
+    nir.CubaLI: NeuronNode(in_steps=_cuba, reset=NEVER, means="current-based read-out"),
+    nir.Threshold: NeuronNode(in_steps=_threshold, reset=AT_ONCE, means="neurons without memory"),
 }
 
-# Arrays with one value per neuron; all of one shape.
-_PARAMETERS = ("tau", "tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "v_reset", "w_in", "threshold")
+_TYPES = ("input_type", "output_type", "metadata")  # fields of every NIR node; the others hold a value per neuron
 
 
 def neuron_shape(name: str, node: nir.NIRNode) -> tuple[int, ...]:
@@ -158,7 +175,8 @@ def neuron_shape(name: str, node: nir.NIRNode) -> tuple[int, ...]:
     Raises:
         NirError: a parameter has another shape than the others, none at all (0-d), or no values.
     """
-    shapes = {key: np.shape(getattr(node, key)) for key in _PARAMETERS if getattr(node, key, None) is not None}
+    values = {field.name: getattr(node, field.name, None) for field in fields(node) if field.name not in _TYPES}
+    shapes = {key: np.shape(value) for key, value in values.items() if value is not None}
     distinct = set(shapes.values())
     shape = next(iter(distinct))
     if len(distinct) != 1 or 0 in (*shape, len(shape)):
@@ -169,10 +187,3 @@ def neuron_shape(name: str, node: nir.NIRNode) -> tuple[int, ...]:
             next_command="write np.full(number_of_neurons, value) for values that all neurons share",
         )
     return shape
-
-
-# What NIR's own equations say when no metadata does: reset to v_reset in the spike's step; integrators never reset.
-NIR_RESETS: dict[type[nir.NIRNode], Reset] = {
-    **dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF, nir.Threshold), Reset(kind=ResetKind.ZERO, delay=0)),
-    **dict.fromkeys((nir.LI, nir.I, nir.CubaLI), Reset(kind=ResetKind.NONE, delay=0)),
-}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.errors import GraphError
-from lightning_neuro.graph.advance import Advanced, Raster, advance, fresh_state
+from lightning_neuro.graph.advance import STEPS, Advanced, Raster, advance, fresh_state
 from lightning_neuro.graph.advance import Arithmetic as SteppedArithmetic
 from lightning_neuro.graph.blocks import blocks
 from lightning_neuro.graph.blocks import loops as recurrent_groups
@@ -30,13 +30,9 @@ from lightning_neuro.graph.connections import (
 )
 from lightning_neuro.graph.event import Times, spike_times
 from lightning_neuro.graph.hardware_graph import (
-    CubaLif,
     Dense,
-    FirstSpike,
     HardwareGraph,
     Input,
-    Lif,
-    Neuron,
     Population,
     Projection,
     ReadoutKind,
@@ -292,18 +288,15 @@ def decide(graph: HardwareGraph, scores: NDArray[Any]) -> NDArray[np.int64]:
     ``NO_CLASS`` where every output neuron of a first-spike network is silent, so that it counts as wrong.
     """
     classes = np.argmax(scores, axis=1).astype(np.int64)
-    neuron = graph.population(graph.output).neuron
-    if isinstance(neuron, FirstSpike):
+    output = graph.population(graph.output)
+    if graph.time is TimeBase.CONTINUOUS:
         return np.where(np.isneginf(scores).all(axis=1), NO_CLASS, classes)
-    if neuron.reset.kind is ResetKind.ONCE and graph.readout is ReadoutKind.FIRST_SPIKE:
+    if output.stepped.reset.kind is ResetKind.ONCE and graph.readout is ReadoutKind.FIRST_SPIKE:
         return np.where((scores == 0).all(axis=1), NO_CLASS, classes)
     return classes
 
 
 # -- checks ------------------------------------------------------------------------------------------------------
-
-_RUNNABLE: frozenset[type[Neuron]] = frozenset({Lif, CubaLif})
-
 
 def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: SteppedArithmetic) -> None:
     seen = {graph.input.name}
@@ -313,12 +306,19 @@ def _check_runnable(graph: HardwareGraph, spikes: NDArray[Any], arithmetic: Step
         return projection.delay > 0 and group_of.get(projection.pre) == group_of[projection.post]
 
     for population in graph.populations:
-        if type(population.neuron) not in _RUNNABLE or graph.time is not TimeBase.STEPPED:
+        if graph.time is not TimeBase.STEPPED:
             raise GraphError(
                 "the stepped golden model was given a continuous-time network",
                 where=population.name,
                 why="first-spike neurons have no time step",
                 next_command="golden.run(..., arithmetic='event'), or discretise_first_spike(graph, ...) first",
+            )
+        if type(population.neuron) not in STEPS:
+            raise GraphError(
+                f"there is no golden step for neurons of kind {type(population.neuron).__name__}",
+                where=population.name,
+                why="the golden step is what a kind of neuron means",
+                next_command="add an entry to lightning_neuro.graph.advance.STEPS",
             )
         late = [p.pre for p in graph.into(population.name) if p.pre not in seen and not closes_loop(p)]
         if late:

@@ -6,9 +6,9 @@ quantised, the raw integers and their format. Nothing in here computes: ``golden
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +85,39 @@ class Leak:
         return self.multiplier, self.shift
 
 
+class Neuron:
+    """Dynamics with constants per neuron: a frozen dataclass for each kind, below or in another package.
+
+    A kind that advances in steps is known everywhere once it has a golden step (``advance.STEPS``) and a NIR node
+    (``discretise.NEURONS``): its ``Leak`` and ``Values`` fields are quantised, hashed and stored by their types.
+    Targets list the kinds they take and refuse others by name.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    threshold: Values
+
+
+class SteppedNeuron(Neuron):
+    """A neuron that advances in steps: membrane, threshold, reset. ``graph.fixed`` says how its constants are rounded.
+
+    Args:
+        leak_mem: membrane decay.
+        threshold: spike where membrane > threshold, shape [n]; ignored when the reset kind is ``none``.
+        v_reset: membrane after a reset to value, shape [n].
+        v_init: membrane before the first step of every sample, shape [n].
+        reset: kind and delay.
+    """
+
+    __slots__ = ()
+    leak_mem: Leak
+    v_reset: Values
+    v_init: Values
+    reset: Reset
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lif:
+class Lif(SteppedNeuron):
     """Leaky integrate-and-fire with a delta synapse; without leak (beta 1) an integrate-and-fire neuron.
 
     Args:
@@ -105,7 +136,7 @@ class Lif:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CubaLif:
+class CubaLif(SteppedNeuron):
     """Current-based leaky integrate-and-fire: an exponential synaptic current drives the membrane.
 
     Args:
@@ -128,7 +159,7 @@ class CubaLif:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FirstSpike:
+class FirstSpike(Neuron):
     """Continuous-time current-based neuron that spikes at most once (analytic spike times).
 
     A spike that arrives at t_i over a synapse of weight w adds ``w K(t - t_i)`` to the membrane, with
@@ -147,9 +178,6 @@ class FirstSpike:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tau_syn_s", frozen(self.tau_syn_s, np.float64))
         object.__setattr__(self, "tau_mem_s", frozen(self.tau_mem_s, np.float64))
-
-
-Neuron = Lif | CubaLif | FirstSpike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -195,6 +223,12 @@ class Population:
     def size(self) -> int:
         """Number of neurons."""
         return int(np.prod(self.shape))
+
+    @property
+    def stepped(self) -> SteppedNeuron:
+        """The neuron of a population that advances in steps."""
+        assert isinstance(self.neuron, SteppedNeuron), f"{self.name} is solved in continuous time"
+        return self.neuron
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +410,12 @@ class HardwareGraph:
     def quantized(self) -> bool:
         """Whether every population has integer formats."""
         return all(p.state_format is not None for p in self.populations)
+
+
+def constants_of(neuron: Neuron) -> dict[str, Leak | Values]:
+    """Leaks and values of a neuron, by field."""
+    found = {field.name: getattr(neuron, field.name) for field in fields(neuron)}
+    return {name: value for name, value in found.items() if isinstance(value, Leak | Values)}
 
 
 def zeros(size: int) -> Values:

@@ -15,7 +15,7 @@ from lightning_neuro.errors import NirError
 from lightning_neuro.graph.blocks import strong_components
 from lightning_neuro.graph.connections import prepare_real
 from lightning_neuro.graph.continuous import continuous_graph
-from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS, Stepped, discretise, neuron_shape
+from lightning_neuro.graph.discretise import NEURONS, Stepped, discretise, neuron_shape
 from lightning_neuro.graph.flatten import Edge, closing_edges, flatten, refuse_loops_without_neurons
 from lightning_neuro.graph.hardware_graph import (
     Connection,
@@ -100,17 +100,15 @@ def lower(graph: nir.NIRGraph, metadata: Metadata) -> HardwareGraph:
 
 # -- passes ------------------------------------------------------------------------------------------------------
 
-SUPPORTED: tuple[type[nir.NIRNode], ...] = (*NODES, *NEURONS)
-
-
 def supported_nodes(draft: Draft) -> Draft:
     """Refuse nodes without a meaning here, and graphs without exactly one input and one output."""
-    strange = [f"{name} ({type(node).__name__})" for name, node in draft.nodes.items() if type(node) not in SUPPORTED]
+    known = (*NODES, *NEURONS)
+    strange = [f"{name} ({type(node).__name__})" for name, node in draft.nodes.items() if type(node) not in known]
     if strange:
         raise NirError(
             f"unsupported node(s): {', '.join(strange)}",
             where="NIR graph",
-            why=f"only {', '.join(kind.__name__ for kind in SUPPORTED)} can be lowered",
+            why=f"only {', '.join(kind.__name__ for kind in known)} can be lowered",
             next_command="express the network with these nodes",
         )
     for kind in (nir.Input, nir.Output):
@@ -152,7 +150,7 @@ def discretise_neurons(draft: Draft) -> Draft:
     neurons = {name: node for name, node in draft.nodes.items() if type(node) in NEURONS}
     shapes = {name: _checked(name, neuron_shape(name, node)) for name, node in neurons.items()}
     stepped = {
-        name: discretise(name, node, draft.metadata.dt_s, draft.metadata.resets.get(name, NIR_RESETS[type(node)]))
+        name: discretise(name, node, draft.metadata.dt_s, draft.metadata.resets.get(name, NEURONS[type(node)].reset))
         for name, node in neurons.items()
     }
     if not stepped:

@@ -11,7 +11,7 @@ import nir
 import numpy as np
 
 from lightning_neuro.errors import NirError
-from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
+from lightning_neuro.graph.discretise import NEURONS
 from lightning_neuro.graph.flatten import Edge, closing_edges, flatten
 from lightning_neuro.graph.hardware_graph import ReadoutKind, ResetKind, TimeBase
 from lightning_neuro.graph.metadata import Metadata
@@ -95,7 +95,7 @@ def _unreadable(path: Path, why: str) -> NirError:
 
 
 def _assumed(graph: nir.NIRGraph, path: Path, dt_s: float | None) -> Metadata:
-    neurons = {name: NIR_RESETS[type(node)] for name, node in graph.nodes.items() if type(node) in NEURONS}
+    neurons = {name: NEURONS[type(node)].reset for name, node in graph.nodes.items() if type(node) in NEURONS}
     if dt_s is None or not dt_s > 0:
         shortest = min((_shortest_tau(graph.nodes[name]) for name in neurons), default=np.inf)
         example = f"{shortest / 10:.1g}" if np.isfinite(shortest) else "1"

@@ -18,7 +18,9 @@ import nir
 import numpy as np
 
 from lightning_neuro.errors import first_line
+from lightning_neuro.graph.discretise import NEURONS
 from lightning_neuro.graph.flatten import MAX_DEPTH, MAX_EDGES, MAX_NODES
+from lightning_neuro.graph.signals import NODES
 
 MAX_NUMBERS = 1 << 27  # in one file; 1 GB in float64
 MAX_ITEMS = 20 * MAX_NODES  # groups and datasets
@@ -165,9 +167,9 @@ def _text(value: object, where: str) -> str:
 
 
 def _build_leaf(tree: Tree, kind: str, where: str) -> nir.NIRNode:
-    base = KINDS.get(kind)
+    base = _kinds().get(kind)
     if base is None:
-        raise Unreadable(f"{where} is a {kind[:40]!r}; nir 1.0.8 knows {', '.join(KINDS)}")
+        raise Unreadable(f"{where} is a {kind[:40]!r}; known are {', '.join(_kinds())}")
     needed = _needed(base)
     missing = sorted(needed - tree.keys())
     if missing:
@@ -182,7 +184,7 @@ def _build_leaf(tree: Tree, kind: str, where: str) -> nir.NIRNode:
     if base in (nir.Conv1d, nir.Conv2d):
         values["input_shape"] = None
     try:
-        node = nir.dict2NIRNode(values)
+        node = base.from_dict(values)
     except Exception as error:  # assertions and anything numpy raises inside nir's constructors
         raise Unreadable(f"{where} ({kind}): {first_line(error)}") from error
     if claimed is not None:
@@ -206,10 +208,6 @@ def _needed(base: type[nir.NIRNode]) -> set[str]:
     }
 
 
-KINDS: dict[str, type[nir.NIRNode]] = {
-    kind.__name__: kind
-    for kind in (
-        nir.Input, nir.Output, nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.SumPool2d, nir.AvgPool2d,
-        nir.Flatten, nir.Delay, nir.Threshold, nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF,
-    )
-}  # fmt: skip
+def _kinds() -> dict[str, type[nir.NIRNode]]:
+    """Nodes that can be read, by the name that a file gives them."""
+    return {kind.__name__: kind for kind in (*NODES, *NEURONS)}

@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.hardware_graph import (
-    CubaLif,
-    HardwareGraph,
-    Lif,
-    Population,
-    ResetKind,
-)
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Population, ResetKind
 from lightning_neuro.graph.profile_nodes import connection_reasons
 from lightning_neuro.graph.profiles import Profile, kind_of
 
@@ -25,8 +19,7 @@ def refusals(graph: HardwareGraph, profile: Profile, recording: golden.Recording
 
 
 def _population_reasons(graph: HardwareGraph, population: Population, profile: Profile) -> list[str]:
-    kind, where, neuron = kind_of(population), population.name, population.neuron
-    assert isinstance(neuron, Lif | CubaLif)
+    kind, where, neuron = kind_of(population), population.name, population.stepped
     reset = neuron.reset.kind, neuron.reset.delay
     spikes = reset[0] is not ResetKind.NONE
     constants = [neuron.leak_mem.beta, neuron.threshold.real, neuron.v_reset.real]

@@ -71,12 +71,13 @@ class Profile:
 
 
 def kind_of(population: Population) -> str:
-    """ "lif", "if", "cuba", or with "_li" and "li" for read-outs."""
-    neuron = population.neuron
-    quiet = isinstance(neuron, Lif | CubaLif) and neuron.reset.kind is ResetKind.NONE
+    """ "lif", "if", "cuba", or with "_li" and "li" for read-outs; kinds that no other tool reads by their own names."""
+    neuron = population.stepped
+    quiet = neuron.reset.kind is ResetKind.NONE
     if isinstance(neuron, CubaLif):
         return "cuba_li" if quiet else "cuba"
-    assert isinstance(neuron, Lif)
+    if not isinstance(neuron, Lif):
+        return type(neuron).__name__
     if (neuron.leak_mem.beta == 1).all():
         return "i" if quiet else "if"
     return "li" if quiet else "lif"

@@ -20,7 +20,6 @@ from lightning_neuro.graph.connections import drive_of, input_size, with_weight
 from lightning_neuro.graph.fixed import Format, leak_constants, round_half_even, to_raw
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
-    FirstSpike,
     HardwareGraph,
     Input,
     Leak,
@@ -28,8 +27,10 @@ from lightning_neuro.graph.hardware_graph import (
     Population,
     Projection,
     ResetKind,
+    SteppedNeuron,
     TimeBase,
     Values,
+    constants_of,
     frozen,
 )
 from lightning_neuro.graph.widths import FIRST_SPIKE_SPEC, RATE_SPEC, QuantizeSpec, Widths, widths_of
@@ -169,7 +170,7 @@ def _formats(
     g that keeps ``HEADROOM`` thresholds (or the calibrated range of a read-out) inside ``state_bits``.
     """
     weights = np.concatenate([drive.weight.ravel() for drive in incoming] or [np.zeros(1)])
-    if isinstance(population.neuron, FirstSpike):
+    if not isinstance(population.neuron, SteppedNeuron):
         best = best_lsb(weights, spec.weight_bits) if weight_lsb is None else weight_lsb
         return Formats(weight=Format(bits=spec.weight_bits, lsb=best), state=None, leak_bits=spec.leak_bits)
     reach, least = _needed_range(population, incoming, steps, membrane_range)
@@ -270,8 +271,7 @@ def _needed_range(
     population: Population, incoming: list[_Drive], steps: int | None, calibrated: float | None
 ) -> tuple[float, float]:
     """Membrane range to aim at and range that must fit, in model units."""
-    neuron = population.neuron
-    assert not isinstance(neuron, FirstSpike)
+    neuron = population.stepped
     fixed_points = float(np.abs(neuron.v_reset.real).max(initial=0.0))
     if neuron.reset.kind is not ResetKind.NONE:
         threshold = max(float(np.abs(neuron.threshold.real).max(initial=0.0)), fixed_points)
@@ -282,9 +282,8 @@ def _needed_range(
         (_drive_of_all(d.projection, np.abs(d.projection.connection.weight.real)) * d.largest for d in incoming),
         np.sum([np.abs(b) for b in _biases(population)], axis=0),
     )
-    gain = _integration_gain(neuron.leak_mem.beta, steps)
-    if isinstance(neuron, CubaLif):
-        gain = gain * _integration_gain(neuron.leak_syn.beta, steps)
+    leaks = [value.beta for value in constants_of(neuron).values() if isinstance(value, Leak)]
+    gain = np.prod([_integration_gain(beta, steps) for beta in leaks], axis=0)  # one state integrates the other
     worst = float((per_step * gain).max(initial=0.0))
     return worst, worst
 
@@ -317,7 +316,7 @@ def _round_population(
     population: Population, incoming: list[Projection], formats: Formats, source: Input
 ) -> Population:
     weight_format, state_format, leak_bits = formats.weight, formats.state, formats.leak_bits
-    if isinstance(population.neuron, FirstSpike):
+    if not isinstance(population.neuron, SteppedNeuron):
         return population  # only its weights are rounded
     assert state_format is not None
     guard = round(math.log2(weight_format.lsb / state_format.lsb))
@@ -328,29 +327,27 @@ def _round_population(
 
     bias = whole(population.bias)
     late = tuple(dataclasses.replace(x, values=whole(x.values)) for x in population.late_biases)
-    neuron = population.neuron
-    constants = {
-        "leak_mem": _round_leak(neuron.leak_mem, leak_bits),
-        "threshold": _round_constant(neuron.threshold, state_format),
-        "v_reset": _round_constant(neuron.v_reset, state_format),
-        "v_init": _round_constant(neuron.v_init, state_format),
-    }
+    neuron = _round_neuron(population.neuron, state_format, leak_bits)
     if isinstance(neuron, CubaLif):
-        constants["leak_syn"] = _round_leak(neuron.leak_syn, leak_bits)
         raw_biases = [bias.integers(), *(x.values.integers() for x in late)]
-        bits = current_bits(incoming, raw_biases, guard, constants["leak_syn"], source)
-        rounded: Lif | CubaLif = dataclasses.replace(
-            neuron, **constants, current_format=Format(bits=bits, lsb=state_format.lsb)
-        )
-    else:
-        rounded = dataclasses.replace(neuron, **constants)
+        bits = current_bits(incoming, raw_biases, guard, neuron.leak_syn, source)
+        neuron = dataclasses.replace(neuron, current_format=Format(bits=bits, lsb=state_format.lsb))
     return dataclasses.replace(
         population,
-        neuron=rounded,
+        neuron=neuron,
         bias=bias,
         late_biases=late,
         state_format=state_format,
     )
+
+
+def _round_neuron(neuron: SteppedNeuron, state_format: Format, leak_bits: int) -> SteppedNeuron:
+    """Every leak as multiplier and shift, every other constant in LSBs of the membrane."""
+    rounded = {
+        name: _round_leak(value, leak_bits) if isinstance(value, Leak) else _round_constant(value, state_format)
+        for name, value in constants_of(neuron).items()
+    }
+    return dataclasses.replace(neuron, **rounded)
 
 
 def _round_constant(values: Values, format: Format) -> Values:

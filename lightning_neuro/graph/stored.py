@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import CubaLif, FirstSpike, HardwareGraph, LateBias, Population
+from lightning_neuro.graph.hardware_graph import HardwareGraph, LateBias, Leak, Population, SteppedNeuron, constants_of
 from lightning_neuro.graph.quantize import Formats, quantize, with_input_format
 from lightning_neuro.graph.widths import QuantizeSpec, Widths, widths_of
 
@@ -137,16 +137,14 @@ def _late_key(late: LateBias) -> str:
 
 
 def neuron_constants(population: Population) -> dict[str, NDArray[np.float64]]:
-    """Constants of a population per neuron: decays, threshold, reset potential, and its biases by their first step."""
-    neuron = population.neuron
-    if isinstance(neuron, FirstSpike):
+    """Constants of a population per neuron: decays, threshold, reset potential, and its biases by their first step.
+
+    Nothing in continuous time, where the hardware takes the NIR graph's own.
+    """
+    if not isinstance(population.neuron, SteppedNeuron):
         return {}
-    found = {
-        "decay_mem": neuron.leak_mem.beta,
-        "threshold": neuron.threshold.real,
-        "v_reset": neuron.v_reset.real,
-        "v_init": neuron.v_init.real,
-        "bias": population.bias.real,
-        **{_late_key(late): late.values.real for late in population.late_biases},
-    }
-    return {**found, "decay_syn": neuron.leak_syn.beta} if isinstance(neuron, CubaLif) else found
+    found = {"bias": population.bias.real, **{_late_key(late): late.values.real for late in population.late_biases}}
+    for name, value in constants_of(population.neuron).items():
+        is_leak = isinstance(value, Leak)
+        found[name.replace("leak_", "decay_") if is_leak else name] = value.beta if is_leak else value.real
+    return found

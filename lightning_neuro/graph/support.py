@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import nir
 
-from lightning_neuro.graph.discretise import NEURONS, NIR_RESETS
+from lightning_neuro.graph.discretise import NEURONS
 from lightning_neuro.graph.hardware_graph import ResetKind
 from lightning_neuro.graph.profiles import PROFILES, Profile
 from lightning_neuro.graph.signals import NODES
@@ -25,14 +25,9 @@ _MEANINGS: dict[type[nir.NIRNode], str] = {
     nir.Delay: "whole steps of dt, each line its own",
     nir.Input: "one; of inner graphs, passed through",
     nir.Output: "one; of inner graphs, passed through",
-    nir.Threshold: "neurons without memory",
-    nir.LIF: "leaky integrate-and-fire",
-    nir.LI: "read-out by membrane",
-    nir.IF: "integrate-and-fire",
-    nir.I: "read-out by membrane, no leak",
-    nir.CubaLIF: "current-based LIF",
-    nir.CubaLI: "current-based read-out",
 }
+
+_RESETS = {ResetKind.ZERO: "to v_reset, at once", ResetKind.NONE: "none"}
 
 _KINDS = {
     "lif": "LIF",
@@ -63,13 +58,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _imports() -> str:
     rows = [(kind.__name__, _MEANINGS[kind], "-") for kind in NODES]
-    rows += [(kind.__name__, _MEANINGS[kind], _reset(kind)) for kind in NEURONS]
+    rows += [(kind.__name__, entry.means, _RESETS[entry.reset.kind]) for kind, entry in NEURONS.items()]
     rows.append(("NIRGraph", "flattened; loops get one step of delay at the edge that closes them", "-"))
     return table(("NIR node", "becomes", "reset without metadata"), rows)
-
-
-def _reset(kind: type[nir.NIRNode]) -> str:
-    return {ResetKind.ZERO: "to v_reset, at once", ResetKind.NONE: "none"}[NIR_RESETS[kind].kind]
 
 
 def _exports() -> str:

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from lightning_neuro.errors import NirError
 from lightning_neuro.graph.blocks import strong_components
-from lightning_neuro.graph.discretise import NIR_RESETS, discretise
+from lightning_neuro.graph.discretise import NEURONS, discretise
 from lightning_neuro.graph.flatten import closing_edges, flatten
 from lightning_neuro.graph.hardware_graph import CubaLif, HardwareGraph, Lif, ResetKind, Window
 from lightning_neuro.graph.lower import lower
@@ -44,6 +44,7 @@ class NirNetwork(nn.Module):
         super().__init__()
         self.graph, self.metadata = flatten(graph), metadata
         self.lowered: HardwareGraph = lower(self.graph, metadata)  # refuses what cannot run
+        _refuse_unknown_neurons(self.lowered)
         _refuse_schedules(self.lowered)
         self.surrogate = surrogate
         self.before: dict[str, list[str]] = {}
@@ -74,7 +75,7 @@ class NirNetwork(nn.Module):
             units[_key(name)] = _Delay(steps)
         for population in self.lowered.populations:
             node = self.graph.nodes[population.name]
-            reset = self.metadata.resets.get(population.name, NIR_RESETS[type(node)])
+            reset = self.metadata.resets.get(population.name, NEURONS[type(node)].reset)
             units[_key(population.name)] = _Neurons(
                 discretise(population.name, node, self.metadata.dt_s, reset), population.shape, self.surrogate
             )
@@ -229,6 +230,18 @@ class _Delay(nn.Module):
                 mask = torch.tensor(self.steps == delay, device=total.device)  # one mask of size 1 holds for all
                 total = total + stored[-delay - newest].flatten(1) * mask
         return total.reshape(stored[0].shape)
+
+
+def _refuse_unknown_neurons(graph: HardwareGraph) -> None:
+    strange = [p.name for p in graph.populations if type(p.neuron) not in (Lif, CubaLif)]
+    if strange:
+        kinds = sorted({type(p.neuron).__name__ for p in graph.populations if p.name in strange})
+        raise NirError(
+            f"neurons of kind {', '.join(kinds)} in {', '.join(strange)}",
+            where="the network",
+            why="training knows the steps of LIF, IF and current-based neurons; this kind has no differentiable form",
+            next_command="deploy the file as it is",
+        )
 
 
 def _refuse_schedules(graph: HardwareGraph) -> None:

@@ -12,7 +12,7 @@ from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.calibrate import quantize_network
 from lightning_neuro.graph.evaluate import accuracy
-from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ResetKind, TimeBase
+from lightning_neuro.graph.hardware_graph import HardwareGraph, ResetKind, TimeBase
 from lightning_neuro.graph.inputs import raster_of
 from lightning_neuro.graph.stored import StoredQuantization
 from lightning_neuro.graph.widths import Widths
@@ -101,8 +101,8 @@ def saturation(graph: HardwareGraph, inputs: Inputs | None) -> dict[str, float]:
     recording = golden.run(graph, some, arithmetic="fixed", record=True)
     found = {}
     for population in graph.populations:
-        neuron, state = population.neuron, population.state_format
-        assert not isinstance(neuron, FirstSpike) and state is not None
+        neuron, state = population.stepped, population.state_format
+        assert state is not None
         membrane = recording.membrane[population.name]
         if neuron.reset.kind is ResetKind.SUBTRACT and neuron.reset.delay == 0:
             membrane = membrane + neuron.threshold.integers() * recording.spikes[population.name]

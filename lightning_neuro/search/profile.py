@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
-from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, TimeBase
+from lightning_neuro.graph.hardware_graph import HardwareGraph, TimeBase
 from lightning_neuro.graph.inputs import raster_of
 
 SAMPLES = 64  # of the calibration set
@@ -79,9 +79,9 @@ def _layer(
     saturated: float,
 ) -> LayerProfile:
     population, rounded = real.population(name), integers.population(name)
-    neuron, state = population.neuron, rounded.state_format
-    assert not isinstance(neuron, FirstSpike) and state is not None
-    unit = float(np.abs(neuron.threshold.real).max(initial=0.0)) or 1.0
+    state = rounded.state_format
+    assert state is not None
+    unit = float(np.abs(population.stepped.threshold.real).max(initial=0.0)) or 1.0
     differ = wanted.spikes[name] != got.spikes[name]
     steps = np.flatnonzero(differ.any(axis=(0, 2)))
     clipped, zero, bits = _weights(real, integers, name)

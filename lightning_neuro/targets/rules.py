@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lightning_neuro.errors import Violation
 from lightning_neuro.graph.hardware_graph import (
     CubaLif,
     HardwareGraph,
     Lif,
+    Neuron,
     Population,
     ReadoutKind,
     ResetKind,
@@ -41,16 +42,59 @@ def binary_input(graph: HardwareGraph) -> Iterator[Violation]:
         )
 
 
-def neuron_kind(graph: HardwareGraph) -> Iterator[Violation]:
-    """Leaky integrate-and-fire neurons with delta or exponential synapses."""
-    for population in graph.populations:
-        if not isinstance(population.neuron, NEURON_KINDS):
+def populated(graph: HardwareGraph) -> Iterator[Violation]:
+    """At least one layer."""
+    if not graph.populations:
+        yield Violation(
+            where="network",
+            what="layers",
+            needed="0",
+            available="1 or more",
+            remedy="model.layers=[null,100,null]   (train again)",
+        )
+
+
+def only_kinds(kinds: tuple[type[Neuron], ...]) -> Callable[[HardwareGraph], Iterator[Violation]]:
+    """The rule that a target knows these kinds of neuron and no other."""
+
+    def rule(graph: HardwareGraph) -> Iterator[Violation]:
+        for population in graph.populations:
+            if type(population.neuron) not in kinds:
+                yield Violation(
+                    where=population.name,
+                    what="neuron",
+                    needed=type(population.neuron).__name__,
+                    available=", ".join(kind.__name__ for kind in kinds),
+                    remedy="model=lif   (train again)",
+                )
+
+    return rule
+
+
+neuron_kind = only_kinds(NEURON_KINDS)
+"""Leaky integrate-and-fire neurons with delta or exponential synapses."""
+
+
+def resets_to_value(graph: HardwareGraph, instead: str) -> Iterator[Violation]:
+    """Spikes set the membrane to v_reset, at once or in the next step; nothing is subtracted from it.
+
+    Args:
+        graph: network.
+        instead: remedy for a network that subtracts.
+    """
+    for population, neuron in neurons_of(graph):
+        reset = neuron.reset
+        if reset.kind is ResetKind.SUBTRACT:
+            yield Violation(
+                where=population.name, what="reset", needed="subtract", available="zero", remedy=instead
+            )
+        elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
             yield Violation(
                 where=population.name,
-                what="neuron",
-                needed=type(population.neuron).__name__,
-                available=", ".join(kind.__name__ for kind in NEURON_KINDS),
-                remedy="model=lif   (train again)",
+                what="reset",
+                needed=f"{reset.kind.value}, delay {reset.delay}",
+                available="zero with delay 0 or 1, clamp with delay 1, once with delay 0, none",
+                remedy="model.reset_delay=0   (train again)",
             )
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lightning_neuro.graph.lower import SUPPORTED
+from lightning_neuro.graph.discretise import NEURONS
 from lightning_neuro.graph.profiles import PROFILES
+from lightning_neuro.graph.signals import NODES
 from lightning_neuro.graph.support import END, START, page, tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
@@ -21,7 +22,7 @@ def test_the_page_is_what_the_code_says(request: pytest.FixtureRequest) -> None:
 
 def test_every_node_and_profile_is_in_the_tables() -> None:
     text = tables()
-    assert all(f"| {kind.__name__} |" in text for kind in SUPPORTED)
+    assert all(f"| {kind.__name__} |" in text for kind in (*NODES, *NEURONS))
     assert all(f"| {name} |" in text for name in PROFILES)
 
 

@@ -29,13 +29,15 @@ from lightning_neuro.targets.brainscales.analog import RANGES
 from lightning_neuro.targets.brainscales.analog_rules import ANALOG_RULES
 from lightning_neuro.targets.brainscales.chip_resources import CYCLE_US
 from lightning_neuro.targets.brainscales.mapping import chip_network
-from lightning_neuro.targets.brainscales.mapping_cells import MappingOptions, sample_length_us, step_us
+from lightning_neuro.targets.brainscales.mapping_cells import CELLS, MappingOptions, sample_length_us, step_us
 from lightning_neuro.targets.brainscales.resource_rules import RESOURCE_RULES
 from lightning_neuro.targets.rules import (
     MEMBRANE_READOUTS,
-    RESET_DELAYS,
     binary_input,
     neurons_of,
+    only_kinds,
+    populated,
+    resets_to_value,
     silent_layers,
 )
 
@@ -87,16 +89,10 @@ def leakless(graph: HardwareGraph) -> Found:
         )
 
 
-def populated(graph: HardwareGraph, options: MappingOptions) -> Found:
-    """At least one layer."""
-    if not graph.populations:
-        yield Violation(
-            where="network",
-            what="layers",
-            needed="0",
-            available="1 or more",
-            remedy="model.layers=[null,100,null]   (train again)",
-        )
+def layers(graph: HardwareGraph, options: MappingOptions) -> Found:
+    """At least one layer, of neurons that a circuit can be."""
+    yield from populated(graph)
+    yield from only_kinds(tuple(CELLS))(graph)
 
 
 def spiking_input(graph: HardwareGraph, options: MappingOptions) -> Found:
@@ -149,24 +145,7 @@ def no_delays(graph: HardwareGraph, options: MappingOptions) -> Found:
 
 def resets(graph: HardwareGraph, options: MappingOptions) -> Found:
     """A spike connects the membrane to a voltage; nothing can be subtracted from it."""
-    for population, neuron in neurons_of(graph):
-        reset = neuron.reset
-        if reset.kind is ResetKind.SUBTRACT:
-            yield Violation(
-                where=population.name,
-                what="reset",
-                needed="subtract",
-                available="to a voltage",
-                remedy="model.reset=zero   (train again)",
-            )
-        elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
-            yield Violation(
-                where=population.name,
-                what="reset",
-                needed=f"{reset.kind.value}, delay {reset.delay}",
-                available="zero with delay 0 or 1, clamp with delay 1, once with delay 0, none",
-                remedy="model.reset_delay=0   (train again)",
-            )
+    yield from resets_to_value(graph, "model.reset=zero   (train again)")
 
 
 def biases(graph: HardwareGraph, options: MappingOptions) -> Found:
@@ -239,10 +218,9 @@ def same_parameters(graph: HardwareGraph, options: MappingOptions) -> Found:
 def thresholds(graph: HardwareGraph, options: MappingOptions) -> Found:
     """A membrane at rest is below its threshold."""
     for population in graph.populations:
-        neuron = population.neuron
-        spiking = isinstance(neuron, FirstSpike) or neuron.reset.kind is not ResetKind.NONE
-        lowest = float(np.min(neuron.threshold.real, initial=np.inf))
-        if spiking and not lowest > 0:
+        silent = graph.time is TimeBase.STEPPED and population.stepped.reset.kind is ResetKind.NONE
+        lowest = float(np.min(population.neuron.threshold.real, initial=np.inf))
+        if not silent and not lowest > 0:
             yield Violation(
                 where=population.name,
                 what="threshold above rest",
@@ -278,7 +256,7 @@ def step_on_grid(graph: HardwareGraph, options: MappingOptions) -> Found:
 
 
 STRUCTURE_RULES: tuple[Callable[[HardwareGraph, MappingOptions], Found], ...] = (
-    populated,
+    layers,
     spiking_input,
     dense_connections,
     feed_forward,
@@ -302,7 +280,7 @@ def _per_neuron(population: Population) -> Iterator[tuple[str, NDArray[np.float6
         yield "tau_mem", neuron.tau_mem_s, "model.tau_ratio=1.0"
         yield "tau_syn", neuron.tau_syn_s, "model.tau_syn=6e-3"
         return
-    yield "membrane decay", neuron.leak_mem.beta, "model.learn_beta=false"
+    yield "membrane decay", population.stepped.leak_mem.beta, "model.learn_beta=false"
     if isinstance(neuron, CubaLif):
         yield "synapse decay", neuron.leak_syn.beta, "model.learn_alpha=false"
-    yield "reset potential", neuron.v_reset.real, "model.reset=zero"
+    yield "reset potential", population.stepped.v_reset.real, "model.reset=zero"

@@ -101,7 +101,7 @@ def cell_of(graph: HardwareGraph, population: Population, options: MappingOption
         population: any.
         options: settings.
     """
-    return _CELLS[type(population.neuron)](graph, population, options)
+    return CELLS[type(population.neuron)](graph, population, options)
 
 
 def sample_length_us(graph: HardwareGraph, options: MappingOptions) -> float | None:
@@ -249,7 +249,7 @@ def _refractory_us(graph: HardwareGraph, reset: Reset, tau_syn_us: float, option
     return float(np.clip(wanted, RANGES["refractory_us"].low, RANGES["refractory_us"].high))
 
 
-_CELLS: dict[type[Neuron], Callable[[HardwareGraph, Population, MappingOptions], Cell]] = {
+CELLS: dict[type[Neuron], Callable[[HardwareGraph, Population, MappingOptions], Cell]] = {
     FirstSpike: _first_spike,
     CubaLif: _current_based,
     Lif: _delta,

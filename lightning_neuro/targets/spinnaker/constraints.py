@@ -20,10 +20,11 @@ from lightning_neuro.graph.hardware_graph import (
 from lightning_neuro.graph.quantize import counts
 from lightning_neuro.targets.rules import (
     MEMBRANE_READOUTS,
-    RESET_DELAYS,
     binary_input,
     neuron_kind,
     neurons_of,
+    populated,
+    resets_to_value,
     silent_layers,
     stepped_time,
 )
@@ -84,38 +85,9 @@ def check_graph(graph: HardwareGraph, limits: Limits) -> tuple[Violation, ...]:
 # -- structure ---------------------------------------------------------------------------------------------------
 
 
-def populated(graph: HardwareGraph) -> Iterator[Violation]:
-    """At least one layer."""
-    if not graph.populations:
-        yield Violation(
-            where="network",
-            what="layers",
-            needed="0",
-            available="1 or more",
-            remedy="model.layers=[null,128,null]   (train again)",
-        )
-
-
 def resets(graph: HardwareGraph) -> Iterator[Violation]:
-    """To v_reset, at once or in the next step: no shipped neuron subtracts its threshold."""
-    for population, neuron in neurons_of(graph):
-        reset = neuron.reset
-        if reset.kind is ResetKind.SUBTRACT:
-            yield Violation(
-                where=population.name,
-                what="reset",
-                needed="subtract",
-                available="zero",
-                remedy=_other_reset(graph),
-            )
-        elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
-            yield Violation(
-                where=population.name,
-                what="reset",
-                needed=f"{reset.kind.value}, delay {reset.delay}",
-                available="zero with delay 0 or 1, clamp with delay 1, once with delay 0, none",
-                remedy="model.reset_delay=0   (train again)",
-            )
+    """To v_reset: no shipped neuron subtracts its threshold."""
+    yield from resets_to_value(graph, _other_reset(graph))
 
 
 def _other_reset(graph: HardwareGraph) -> str:
