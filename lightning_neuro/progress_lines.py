@@ -1,7 +1,7 @@
 """Progress for programs: lines of JSON in a file that the variable ``LIGHTNING_NEURO_PROGRESS`` names; people see bars.
 
-A line is ``{"what": "epoch", "done": 3, "total": 50}``, or ``{"refused": {"reason": ..., "remedy": ...}}`` when the input
-was refused. Nothing is written where the variable is not set.
+A line is ``{"what": "epoch", "done": 3, "total": 50}``, or ``{"refused": {"reason": ..., "remedy": ...}}`` when the
+input was refused. Nothing is written where the variable is not set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Versions of the files that outlive a program, in one place, and the message for a file of a newer one.
 
-A version rises when an older program would misread the file; keys that older programs may ignore leave it as it is. What a
-program writes it also reads; older versions are read as long as this file says so (so far there is only version 1 of each).
-``report.schema.json`` is the published form of ``report.json``.
+A version rises when an older program would misread the file; keys that older programs may ignore leave it as it is.
+What a program writes it also reads; older versions are read as long as this file says so (so far there is only version
+1 of each). ``report.schema.json`` is the published form of ``report.json``.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class SweepTable(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Remember a run."""
-        if config.hydra.mode != RunMode.MULTIRUN or rank_zero_only.rank != 0:
+        if config.hydra.mode != RunMode.MULTIRUN or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return  # a single run, or a further process of a run
         folder = Path(OmegaConf.select(job_return.hydra_cfg, "hydra.runtime.output_dir") or ".")  # type: ignore[arg-type]
         done = job_return.status == JobStatus.COMPLETED

@@ -111,7 +111,7 @@ def train_once(cfg: DictConfig, folder: Path) -> dict[str, float]:
         NeuroError: the folder holds a run of other settings, or anything else that the user can mend.
     """
     check_config(cfg)
-    with alone(folder) if rank_zero_only.rank == 0 else nullcontext():
+    with alone(folder) if rank_zero_only.rank == 0 else nullcontext():  # type: ignore[attr-defined]
         found = earlier(cfg, folder)
         if found.metrics is None:
             return train(cfg, folder, found.checkpoint)

@@ -1,7 +1,7 @@
 """The two plans: all nine cells, and the quick one.
 
-Networks are small enough for ten minutes on two cores. ``rate`` is converted twice, because SpiNNaker's neurons reset to zero
-and take spikes; ``spike_time`` is fine-tuned on virtual chips for BrainScaleS-2, whose neurons are all a little different.
+Networks are small enough for ten minutes on two cores. ``rate`` is converted twice, because SpiNNaker's neurons reset
+to zero and take spikes; ``spike_time`` is fine-tuned on virtual chips for BrainScaleS-2, whose neurons differ a little.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class GlobalBatches(DDPStrategy):
         return super().backward(closure_loss * self._share, optimizer, *args, **kwargs)
 
 
-def _add_gradients(state: object, bucket: dist.GradBucket) -> Future[Tensor]:  # annotations that torch looks at
+def _add_gradients(state: object, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[reportPrivateImportUsage]  # annotations that torch looks at
     """Sum in place of DDP's mean."""
     work = dist.all_reduce(bucket.buffer(), async_op=True)
     return work.get_future().then(lambda future: future.value()[0])  # type: ignore[union-attr]

@@ -108,7 +108,7 @@ def _values(
                '<td class="number">{}</td><td class="number">{}</td></tr>').format(
             Markup(' class="marked"') if at == step else "", at, int(fired[k]), int(float(at) in times),
             _text(golden[k]), _text(artefact[k]),
-        )  # fmt: skip
+        )
         for k, at in enumerate(range(*window))
     )
     head = Markup("").join(

@@ -10,7 +10,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from lightning_neuro.graph.hardware_graph import FirstSpike, HardwareGraph, ReadoutKind, ResetKind, TimeBase
+from lightning_neuro.graph.hardware_graph import (
+    HardwareGraph,
+    ReadoutKind,
+    ResetKind,
+    SteppedNeuron,
+    TimeBase,
+)
 from lightning_neuro.report.charts import bars, histograms, membranes, raster
 from lightning_neuro.report.model import Plot
 from lightning_neuro.report.observed import STEPS, Clock, Events, Observed, Overlay, overlay, telling_samples
@@ -84,7 +90,7 @@ class Evidence:
     def thresholds(self, name: str) -> NDArray[Any] | None:
         """Thresholds in the unit of the membranes; None for a read-out that does not spike."""
         neuron = self.graph.population(name).neuron
-        if isinstance(neuron, FirstSpike) or neuron.reset.kind is ResetKind.NONE:
+        if isinstance(neuron, SteppedNeuron) and neuron.reset.kind is ResetKind.NONE:
             return None
         return neuron.threshold.integers() if self.integers else neuron.threshold.real
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from lightning_neuro.errors import ConfigError
+from lightning_neuro.extras import require
 
 if TYPE_CHECKING:
     import optuna
 
+Direction = Literal["minimize", "maximize"]
 STUDY = "optuna.log"
 
 
-def open_study(folder: Path, name: str, directions: Sequence[str], seed: int, where: str) -> optuna.Study:
+def open_study(folder: Path, name: str, directions: Sequence[Direction], seed: int, where: str) -> optuna.Study:
     """Return a study that lies in ``folder``, as far as it has come.
 
     Args:
@@ -25,24 +26,18 @@ def open_study(folder: Path, name: str, directions: Sequence[str], seed: int, wh
         where: the setting that asked for it, for the message.
 
     Raises:
-        ConfigError: Optuna is not installed.
+        ToolError: Optuna is not installed.
     """
-    try:
-        import optuna
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError as error:
-        raise ConfigError(
-            "this search needs Optuna",
-            where=where,
-            why="it is not installed",
-            next_command="pip install 'lightning-neuro[search]'",
-        ) from error
+    require("optuna", where=where, otherwise="without it")
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=name,
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(folder / STUDY))),
-        directions=list(directions),
+        directions=directions,
         sampler=sampler(seed),
         load_if_exists=True,
     )

@@ -1,8 +1,8 @@
 """Trainings whose settings Optuna asks for: ``python train.py -m hydra/sweeper=optuna KEY=SPACE ...``.
 
 Spaces are those of Hydra's command line: ``a,b`` and ``choice(a,b)``; ``range(start,stop,step)``, stop not included;
-``interval(low,high)``, ``int(interval(low,high))`` for whole numbers; ``tag(log,...)`` for a logarithmic scale. The study
-lies in
+``interval(low,high)``, ``int(interval(low,high))`` for whole numbers; ``tag(log,...)`` for a logarithmic scale. The
+study lies in
 the folder of the sweep. Trial n is run n: one that was killed is trained on in its folder.
 """
 
@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from lightning_neuro.errors import ConfigError
-from lightning_neuro.search.study import finished, open_study, sampler
+from lightning_neuro.search.study import Direction, finished, open_study, sampler
 
 if TYPE_CHECKING:
     import optuna
@@ -49,7 +49,7 @@ class Search:
     trials: int
     batch: int
     metric: str
-    direction: str
+    direction: Direction
     seed: int
 
     def __post_init__(self) -> None:

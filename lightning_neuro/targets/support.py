@@ -69,7 +69,8 @@ def page() -> str:
             rows.append((words, *(_cell(name, answer(target, graph), refusals) for name, target in asked.items())))
         parts += [f"## {group}\n", table(("", *(f"`{name}`" for name in asked)), rows) + "\n"]
     numbered = [(f'<a id="r{number}"></a>{number}', *refusal) for refusal, number in refusals.items()]
-    parts += ["## Refusals\n", table(("", "target", "the network needs", "the target takes", "remedy"), numbered) + "\n"]
+    columns = ("", "target", "the network needs", "the target takes", "remedy")
+    parts += ["## Refusals\n", table(columns, numbered) + "\n"]
     return "\n".join(parts)
 
 

@@ -22,11 +22,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, tuple[str, ...]] = {
     "train": ("trainer.max_epochs=1",),
+    "resume": ("trainer.max_epochs=2",),
     "data=mnist": ("data.val_samples=20",),
     "fpga": ("target.synthesis=false", "verify.samples=2"),
     "spinnaker": ("verify.samples=3", "target.points=100"),
     "brainscales": ("verify.samples=5", "target.chips=2", "target.samples=50", "target.points=100"),
-    "search": ("space.weight_bits=[4,6]", "space.state_bits=[8]", "samples=60"),
+    "search": ("space.weight_bits=[4,6]", "space.state_bits=[8]", "samples=60", "tolerance=0.9"),
 }
 
 _BLOCK = re.compile(r"((?:^<!-- test:[^\n]*-->\n+)*)^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -104,13 +105,16 @@ def program_of(words: tuple[str, ...]) -> str:
         return "train"
     if words[:3] == ("python", "-m", "lightning_neuro.demo"):
         return "demo"
-    return words[1] if words[0] == "lightning-neuro" and len(words) > 1 else words[0]
+    first, *rest = words
+    return rest[0] if first == "lightning-neuro" and rest else first
 
 
 def _small(words: tuple[str, ...]) -> tuple[str, ...]:
     program = program_of(words)
     if "--help" in words or "trainer=debug" in words or program not in ("train", "deploy", "search"):
         return ()
+    if any(word.startswith("ckpt_path=") for word in words):
+        return SMALL["resume"]
     if program != "deploy":
         return (*SMALL[program], *(SMALL["data=mnist"] if any(w.startswith("data=mnist") for w in words) else ()))
     return next((SMALL[name] for name in ("fpga", "spinnaker", "brainscales") if f"target={name}" in words), ())

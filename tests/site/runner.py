@@ -67,7 +67,8 @@ def in_a_fork(words: list[str], folder: str, output: str) -> int:
     if child == 0:
         signal.alarm(LONGEST_S)
         log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1), os.dup2(log, 2)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
         os._exit(_code(words, folder))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -84,7 +85,8 @@ def _code(words: list[str], folder: str) -> int:
     except BaseException:
         traceback.print_exc()
         code = 1
-    sys.stdout.flush(), sys.stderr.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
     return code
 
 

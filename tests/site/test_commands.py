@@ -116,7 +116,7 @@ def test_few_commands_are_skipped_and_each_has_a_reason() -> None:
     ("text", "found"),
     [
         ("```bash\npython train.py model=lif modle.reset=zero\n```\n", "modle"),
-        ("```bash\ndeploy outputs/latest/best.ckpt target=fpga\n```\n", "no such file"),
+        ("```bash\ndeploy outputs/latest/best.ckpt target=fpga\n```\n", "no such checkpoint"),
         ("```bash\npython examples/moved.py\n```\n", "moved.py"),
         ("```bash\nlightning-neuro trian model=lif\n```\n", "trian"),
         ("```bash\nmake coffee\n```\n", "coffee"),

@@ -24,8 +24,10 @@ from lightning_neuro.graph.hardware_graph import (
     TimeBase,
     Values,
 )
-from lightning_neuro.targets.base import Job, TestVectors
+from lightning_neuro.targets.base import Job, Share, TestVectors
 from lightning_neuro.targets.fpga import FpgaTarget
+from lightning_neuro.targets.fpga.subject import Subject
+from lightning_neuro.targets.proofs import Proof
 from tests.targets.fpga.networks import draw_vectors
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="apt-get install ghdl-mcode")
@@ -42,6 +44,17 @@ def target(**changes: object) -> FpgaTarget:
 def job(graph: HardwareGraph, vectors: TestVectors) -> Job:
     """A graph built by hand, ready to be written."""
     return Job(graph=graph, real_graph=graph, vectors=vectors, record=None)
+
+
+def labelled(vectors: TestVectors) -> TestVectors:
+    """The golden model's answers as labels, so that the share of right answers is that of equal ones."""
+    return dataclasses.replace(vectors, labels=vectors.expected.classes)
+
+
+def all_classes_as_expected(proof: Proof, subject: Subject) -> bool:
+    """Whether the class of every sample that has one is the golden model's."""
+    answered = int((subject.vectors.labels >= 0).sum())
+    return proof.share == (Share(right=1.0, samples=answered) if answered else None)
 
 
 def small_layer(name: str, pre: str, raw: np.ndarray) -> tuple[Population, Projection]:
