@@ -16,20 +16,32 @@ NEURONS_AROUND = 6
 
 def difference_panels(report: Report, evidence: Evidence) -> tuple[Panel, ...]:
     """One picture for every failed check that names the place; without a trace the words alone."""
-    return tuple(_panel(check, check.difference, evidence) for check in report.checks if check.difference is not None)
+    return tuple(
+        _panel(index, check, check.difference, evidence)
+        for index, check in enumerate(report.checks)
+        if check.difference is not None
+    )
 
 
-def _panel(check: Check, found: Difference, evidence: Evidence) -> Panel:
-    place = f"layer {found.layer}, sample {found.sample}, " + ("" if found.step is None else f"step {found.step}, ")
+def _panel(index: int, check: Check, found: Difference, evidence: Evidence) -> Panel:
+    parts = ("layer", "sample", "neuron") if found.step is None else ("layer", "sample", "step", "neuron")
+    place = Markup(", ").join(_part(index, found, part) for part in parts)
     words = Markup(
-        "<p>Check <code>{}</code>: <strong>{}neuron {}</strong>: {} expected <strong>{}</strong>, got "
-        "<strong>{}</strong>.</p>"
-    ).format(check.name, place, found.neuron, found.kind, found.expected, found.got)
+        "<p>Check <code>{}</code>: <strong>{}</strong>: {} expected <strong>{}</strong>, got <strong>{}</strong>.</p>"
+    ).format(check.name, place, found.kind, found.expected, found.got)
     observed = next((o for o in evidence.observed if found.sample in o.samples and found.layer in o.spikes), None)
     caption, drawn = "No trace of this sample was recorded.", Markup("")
     if observed is not None and found.step is not None and evidence.stepped:
         drawn, caption = _around(found, observed, found.step, evidence)
     return Panel(title="First difference", body=words + drawn, caption=caption, wide=True)
+
+
+def _part(index: int, found: Difference, part: str) -> Markup:
+    """One part of the place, which programs can read too."""
+    value = getattr(found, part)
+    return Markup('{0} <span data-key="checks.{1}.difference.{0}" data-value="{2}">{2}</span>').format(
+        part, index, value
+    )
 
 
 def _around(found: Difference, observed: Observed, step: int, evidence: Evidence) -> tuple[Markup, str]:
