@@ -215,7 +215,7 @@ def test_remedies_come_once_and_the_broken_first() -> None:
 
 def test_tested_versions_are_the_pinned_ones() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = {normal(name): version.split()[0] for name, _, version in (line.partition("==") for line in lines) if version}
+    pins = {normal(name): version.split()[0] for name, _, version in (ln.partition("==") for ln in lines) if version}
     for name, version in {**PACKAGES, **OPTIONAL_PACKAGES}.items():
         assert pins[normal(name)] == version, name
 
