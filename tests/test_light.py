@@ -33,4 +33,4 @@ def test_help_and_import_load_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     loaded = json.loads(done.stdout)
     assert len(loaded) == 8
-    assert loaded == dict.fromkeys(loaded, [True, []])
+    assert loaded == {title: [True, []] for title in loaded}
