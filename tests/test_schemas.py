@@ -1,4 +1,4 @@
-"""Files that a newer lightning_neuro wrote are refused in one sentence that says so, and nothing else is called newer."""
+"""Files that a newer lightning_neuro wrote are refused in one sentence that says so; nothing else is called newer."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def journal(path: Path, ahead: int) -> None:
 HEADING = Heading(sha256="0" * 64, samples=3, inputs="1" * 64, lanes="auto", populations=("lif",))
 REPORT = Report(
     target="fpga",
-    source=Source(path="a.ckpt", sha256="0" * 64, lightning_neuro="0.1.0"),
+    source=Source(path="a.ckpt", sha256="0" * 64),
     graph=GraphSummary(sha256="0" * 64, populations=()),
-    accuracy=Accuracy(float_=0.9, quantized=0.9, artefact=0.9, samples=2),
+    accuracy=Accuracy(float_=0.9, quantized=0.9, artefact=1.0, samples=2, artefact_samples=2),
     checks=(Check(name="a", outcome=Outcome.PASSED, expected="0", got="0", detail="", seconds=0.1),),
     resources={},
     assumptions=(),
