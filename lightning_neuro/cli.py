@@ -53,6 +53,11 @@ COMMANDS: dict[str, Command] = {
         entry="lightning_neuro.commands.doctor:doctor_main",
         words=("--json", "--help"),
     ),
+    "completion": Command(
+        summary="words at the press of Tab, for bash, zsh and fish",
+        entry="lightning_neuro.commands.completion:completion_main",
+        words=("bash", "zsh", "fish", "--help"),
+    ),
 }
 
 

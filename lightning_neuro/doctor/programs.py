@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightning_neuro.doctor.finding import Finding, Status
+from lightning_neuro.doctor.tested import PROGRAMS as TESTED
 from lightning_neuro.errors import ToolError
 from lightning_neuro.tools import find_tool, install_command, run_tool
 
@@ -76,12 +77,13 @@ def look(name: str, program: Program) -> Finding:
         )
     found = version_in(done.stdout + done.stderr)
     caution = next((said for start, said in program.cautions.items() if found.startswith(start)), "")
+    other = "" if found == TESTED[name] else f"; tested with {TESTED[name]}"
     return Finding(
         group=GROUP,
         name=name,
-        status=Status.NOTE if caution else Status.GOOD,
+        status=Status.NOTE if caution or other else Status.GOOD,
         found=found,
-        detail=caution or program.enables,
+        detail=(caution or program.enables) + other,
     )
 
 

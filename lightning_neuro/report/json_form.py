@@ -27,8 +27,9 @@ from lightning_neuro.report.model import (
     Source,
     Use,
 )
+from lightning_neuro.schemas import REPORT as SCHEMA
+from lightning_neuro.schemas import refuse_newer
 
-SCHEMA = 1
 Part = TypeVar("Part")
 
 
@@ -97,6 +98,8 @@ def from_json(text: str) -> Report:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise _refusal(f"not JSON: {error}") from error
+    if isinstance(document, dict):
+        refuse_newer(document.get("schema"), SCHEMA, kind=DataError, what="report", where="report.json")
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
         raise _refusal(f"schema {found!r}, and this version reads schema {SCHEMA}")

@@ -17,12 +17,12 @@ from lightning_neuro.checkpoint import Inputs
 from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import ConfigError
 from lightning_neuro.graph.widths import Widths
+from lightning_neuro.schemas import JOURNAL as SCHEMA
+from lightning_neuro.schemas import refuse_newer
 from lightning_neuro.search.cost import Cost
 from lightning_neuro.search.measure import Point
 from lightning_neuro.search.space import from_numbers, numbers
 from lightning_neuro.targets.fpga.lanes import Lanes
-
-SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,7 @@ class Journal:
         self._read += sum(map(len, lines))
 
     def _check(self, heading: str) -> None:
+        refuse_newer(_schema(heading), SCHEMA, kind=ConfigError, what="journal of a search", where=str(self._path))
         if heading != self._heading.to_line():
             raise ConfigError(
                 "the points in this folder belong to another network, to other samples or to other lanes",
@@ -138,6 +139,14 @@ class Journal:
 
     def _key(self, widths: Widths) -> str:
         return str(numbers(widths, self._heading.populations))
+
+
+def _schema(heading: str) -> object:
+    """What the first line says; a line that is no JSON is another file, not a newer one."""
+    try:
+        return json.loads(heading)["schema"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return None
 
 
 def _to_plain(point: Point, populations: Sequence[str]) -> dict[str, object]:
