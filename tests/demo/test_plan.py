@@ -51,7 +51,9 @@ def test_two_cells_never_share_a_folder():
 
 def test_jobs_are_commands_that_wait_for_what_they_read():
     jobs = {job.name: job for job in jobs_of(TUNED, "out")}
-    assert jobs["tuned"].arguments == ("train", "noise=delgrad", "start_from=out/base/best.ckpt", "hydra.run.dir=out/tuned")
+    assert jobs["tuned"].arguments == (
+        "train", "noise=delgrad", "start_from=out/base/best.ckpt", "hydra.run.dir=out/tuned",
+    )  # fmt: skip
     assert jobs["tuned"].after == ("base",)
     assert jobs["spike_time-brainscales"].arguments == (
         "deploy", "out/tuned/best.ckpt", "target=brainscales", "target.chips=2",
