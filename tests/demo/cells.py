@@ -16,7 +16,7 @@ RECORDED = Path(__file__).parent / "recorded"
 DONE = JobState(phase=Phase.DONE, seconds=42.5)
 FAILED = JobState(phase=Phase.FAILED, seconds=3.0, words="elaborating\nno such simulator <ghdl>")
 FACTS = Facts(machine="a processor, 2 cores", software="lightning_neuro 1", slots=2, seconds=301.0)
-REPORTS = {"fpga": "lif-fpga", "spinnaker": "rate-spinnaker", "brainscales": "spike_time-brainscales"}
+REPORTS = {"fpga": "lif-fpga", "spinnaker": "rate-spinnaker", "brainscales": "lif-brainscales"}
 CELLS = {cell.name: cell for cell in FULL.cells}
 
 

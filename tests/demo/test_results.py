@@ -66,7 +66,7 @@ def test_a_forbidden_cell_passes_by_a_refusal_alone(state):
 
 
 def test_a_target_that_takes_what_it_must_refuse_is_a_failure_in_words():
-    report = recorded("spike_time-brainscales")
+    report = recorded("lif-brainscales")
     assert verdict_of(CELLS["rate-brainscales"], DONE, report) is Verdict.FAILED
     assert "was expected to refuse" in words_of(CELLS["rate-brainscales"], DONE, report, {})
 
@@ -83,11 +83,11 @@ def test_the_accuracy_before_conversion_is_told(result):
 
 def test_costs_of_each_target_in_its_own_units():
     names = {name: [key for key, _ in cost(report.target, report.resources)] for name, report in (
-        (name, recorded(name)) for name in ("lif-fpga", "rate-spinnaker", "spike_time-brainscales")
+        (name, recorded(name)) for name in ("lif-fpga", "rate-spinnaker", "lif-brainscales")
     )}  # fmt: skip
     assert names["lif-fpga"] == ["LUT", "cycles per sample"]
     assert [name.split()[0] for name in names["rate-spinnaker"]][:2] == ["cores", "SDRAM"]
-    assert [name.split()[-1] for name in names["spike_time-brainscales"]] == ["chips", "them"]
+    assert [name.split()[-1] for name in names["lif-brainscales"]] == ["chips", "them"]
     assert cost("of_somebody_else", {"lut": 3}) == ()
 
 
