@@ -196,12 +196,18 @@ def _deaf() -> Iterator[None]:
 
 
 def _end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        alive = [process for process in processes if process.poll() is None]
-        for process in alive:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, sign)
-        deadline = time.monotonic() + GRACE_S
-        for process in alive:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
+    alive = [process for process in processes if process.poll() is None]
+    _signal_groups(alive, signal.SIGINT)
+    deadline = time.monotonic() + GRACE_S
+    for process in alive:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    _signal_groups(alive, signal.SIGKILL)  # a simulator may be deaf to Ctrl-C and outlive what started it
+    for process in alive:
+        process.wait()
+
+
+def _signal_groups(processes: Sequence[subprocess.Popen[bytes]], sign: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)

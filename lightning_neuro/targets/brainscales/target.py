@@ -195,7 +195,7 @@ class BrainscalesTarget:
         """What the proofs are about."""
         return Subject(
             prepared=self._prepared(job),
-            artefact=folder,
+            artefact=folder.resolve(),  # scripts run in folders of their own
             prediction=self._prediction(),
             steps_points=self.steps_points,
             timeout_s=self.timeout_s,
