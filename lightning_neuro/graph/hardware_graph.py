@@ -101,7 +101,7 @@ class Neuron:
 class SteppedNeuron(Neuron):
     """A neuron that advances in steps: membrane, threshold, reset. ``graph.fixed`` says how its constants are rounded.
 
-    Args:
+    Attributes:
         leak_mem: membrane decay.
         threshold: spike where membrane > threshold, shape [n]; ignored when the reset kind is ``none``.
         v_reset: membrane after a reset to value, shape [n].

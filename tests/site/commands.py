@@ -7,17 +7,18 @@ in front of a block, which no reader sees, changes how that is done:
     <!-- test: skip: REASON -->                     the block is read, but not run
     <!-- test: exit 2 -->                           its commands end with this code
 
-``SMALL`` holds what every command of a program gets, so that most blocks need no comment. ``make GOAL`` and ``pip install
-...[extra]`` are not run: their goals and extras must exist. Every other program that is not known fails.
+``SMALL`` holds what every command of a program gets, so that most blocks need no comment. ``make GOAL`` and ``pip
+install ...[extra]`` are not run: their goals and extras must exist. Every other program that is not known fails.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+import tomllib
 
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, tuple[str, ...]] = {
@@ -121,7 +122,7 @@ def _small(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def fault_of_unrun(words: tuple[str, ...]) -> str | None:
-    """What is wrong with a command that is only checked: a goal or an extra that does not exist; None when all is right."""
+    """A goal or an extra that does not exist in a command that is only checked; None when all is right."""
     if words[0] == "make":
         goals = set(_GOAL.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
         unknown = [word for word in words[1:] if "=" not in word and word not in goals]

@@ -1,8 +1,8 @@
 """Runs commands one after the other, each in a fork of a process that has imported everything slow already.
 
 A process of its own for every command would spend four seconds on importing torch. This one reads a JSON line
-``{"words": [...], "folder": ..., "output": ...}``, runs the command in a fork, with its output in a file, and answers with a
-JSON line ``{"code": ...}``.
+``{"words": [...], "folder": ..., "output": ...}``, runs the command in a fork, with its output in a file, and answers
+with a JSON line ``{"code": ...}``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import os
 import runpy
 import signal
 import sys
-import tomllib
 import traceback
 from pathlib import Path
+
+import tomllib
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 150

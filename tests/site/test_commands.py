@@ -132,7 +132,9 @@ def test_a_wrong_command_fails(text: str, found: str, tmp_path: Path, runner: Ru
         run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", runner)
 
 
-@pytest.mark.parametrize("comment", ["<!-- test: skipp: a reason -->\n```bash\nls\n```\n", "<!-- test: exit 2 -->\ntext\n"])
+@pytest.mark.parametrize(
+    "comment", ["<!-- test: skipp: a reason -->\n```bash\nls\n```\n", "<!-- test: exit 2 -->\ntext\n"]
+)
 def test_a_comment_that_says_nothing_is_refused(comment: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(comment, encoding="utf-8")

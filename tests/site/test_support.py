@@ -22,7 +22,7 @@ def test_the_page_is_what_the_targets_answer(request: pytest.FixtureRequest) -> 
 
 def test_a_target_that_refuses_more_changes_its_cell_and_gets_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     fpga = support.targets()["fpga"]
-    refusal = Violation(where="hidden", what="mood", needed="good", available="bad", remedy="model=other   (train again)")
+    refusal = Violation(where="hidden", what="mood", needed="good", available="bad", remedy="model=other   (again)")
 
     def refuse(self: object, graph: HardwareGraph) -> tuple[Violation, ...]:
         return (refusal, dataclasses.replace(refusal, where="output"))
@@ -30,4 +30,4 @@ def test_a_target_that_refuses_more_changes_its_cell_and_gets_a_number(monkeypat
     monkeypatch.setattr(type(fpga), "check", refuse)
     numbers: dict[tuple[str, ...], int] = {}
     assert support._cell("fpga", support.answer(fpga, network()), numbers) == "no [1](#r1)"
-    assert numbers == {("`fpga`", "mood: good", "bad", "`model=other` (train again)"): 1}
+    assert numbers == {("`fpga`", "mood: good", "bad", "`model=other` (again)"): 1}
