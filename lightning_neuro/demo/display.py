@@ -18,7 +18,7 @@ from lightning_neuro.demo.results import CellResult, Verdict
 from lightning_neuro.demo.running import Phase, States
 from lightning_neuro.report.wording import ABSENT, AccuracyRow, duration
 
-LOG_WIDTH = 132  # columns of the table where there is no terminal
+LOG_WIDTH = 104  # columns of the table where there is no terminal
 _PHASE_STYLE: Mapping[Phase, str] = {
     Phase.WAITING: "dim",
     Phase.RUNNING: "cyan",
@@ -85,14 +85,17 @@ def live_table(plan: Plan, states: States, seconds: float) -> RenderableType:
 
 
 def result_table(results: Sequence[CellResult]) -> RenderableType:
-    """The one table, and below it what does not fit into a row."""
+    """The one table, and below it what does not fit into a row.
+
+    Rows have two lines, so that the table fits beside an editor; what a narrower terminal cannot hold is folded.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("model", "target", "verdict"):
-        table.add_column(name, no_wrap=True)
-    for name in ("trained", "quantised", "on target", "wrong spikes"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("cost", no_wrap=True)
-    table.add_column("training + deployment", justify="right", no_wrap=True)
+    for name in ("model\ntarget", "verdict"):
+        table.add_column(name, overflow="fold")
+    for name in ("trained", "quantised", "on target", "wrong\nspikes"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("cost", overflow="fold")
+    table.add_column("training\ndeployment", justify="right", overflow="fold")
     for result in results:
         table.add_row(*_row(result))
     notes = [_note(result) for result in results if result.refusal is not None or result.words]
@@ -102,15 +105,14 @@ def result_table(results: Sequence[CellResult]) -> RenderableType:
 def _row(result: CellResult) -> tuple[RenderableType, ...]:
     cost = "\n".join(f"{amount} {name}" for name, amount in result.cost)
     return (
-        result.cell.model,
-        result.cell.target,
+        f"{result.cell.model}\n{result.cell.target}",
         Text(result.verdict.value, style=_VERDICT_STYLE[result.verdict]),
         percent(result.trained),
         percent(result.quantized),
         on_target(result.on_target),
         wrong(result),
         cost or ABSENT,
-        f"{result.training_s:.1f} + {result.deploy_s:.1f} s",
+        f"{duration(result.training_s)}\n{duration(result.deploy_s)}",
     )
 
 
@@ -121,12 +123,12 @@ def percent(row: AccuracyRow | None) -> str:
 
 def on_target(row: AccuracyRow | None) -> str:
     """The artefact's accuracy with its samples, which are few where a simulator is slow."""
-    return f"{row.percent} ({row.fraction})" if row is not None and row.measured else ABSENT
+    return f"{row.percent}\n{row.fraction}" if row is not None and row.measured else ABSENT
 
 
 def wrong(result: CellResult) -> str:
     """Spikes and membranes that differ from the golden model's."""
-    return ABSENT if result.wrong is None else f"{result.wrong.differing:,} of {result.wrong.compared:,}"
+    return ABSENT if result.wrong is None else f"{result.wrong.differing:,}\nof {result.wrong.compared:,}"
 
 
 def _note(result: CellResult) -> Text:

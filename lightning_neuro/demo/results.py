@@ -160,7 +160,7 @@ def _fpga(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "xc7" in resources:
         yield "LUT", f"{resources['xc7']['lut']:,}"
     if "cycles_per_sample" in resources:
-        yield "cycles per sample", f"{resources['cycles_per_sample']['median']:,.0f}"
+        yield "cycles/sample", f"{resources['cycles_per_sample']['median']:,.0f}"
 
 
 def _spinnaker(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -171,10 +171,11 @@ def _spinnaker(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _brainscales(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Accuracy on virtual chips stands here as well: it is what the differences between chips cost."""
     if "predicted" in resources:
         found = resources["predicted"]["accuracy"]
-        yield f"mean of {resources['predicted']['chips']} virtual chips", f"{100 * found['mean']:.2f} %"
-        yield "worst of them", f"{100 * found['min']:.2f} %"
+        yield f"mean of {resources['predicted']['chips']} chips", f"{100 * found['mean']:.2f} %"
+        yield "worst chip", f"{100 * found['min']:.2f} %"
 
 
 _COSTS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]] = {

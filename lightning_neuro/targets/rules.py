@@ -86,7 +86,7 @@ def resets_to_value(graph: HardwareGraph, instead: str) -> Iterator[Violation]:
         reset = neuron.reset
         if reset.kind is ResetKind.SUBTRACT:
             yield Violation(
-                where=population.name, what="reset", needed="subtract", available="zero", remedy=instead
+                where=population.name, what="reset", needed="subtract", available="zero (to a value)", remedy=instead
             )
         elif reset.delay not in RESET_DELAYS.get(reset.kind, (0, 1)):
             yield Violation(

@@ -21,9 +21,7 @@ TINY = Plan(
     targets=("fpga", "brainscales"),
     trainings=(Training(name="lif", overrides=NETWORK),),
     cells=(
-        Cell(
-            model="lif", target="fpga", training="lif", overrides=("verify.samples=1", "target.synthesis=false")
-        ),
+        Cell(model="lif", target="fpga", training="lif", overrides=("verify.samples=1", "target.synthesis=false")),
         Cell(model="lif", target="brainscales", training="lif", forbidden=True),
     ),
 )

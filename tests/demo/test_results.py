@@ -18,7 +18,7 @@ def test_numbers_of_a_cell_are_those_of_its_report(result):
     assert row.trained.percent == "99.17 %" and row.quantized.percent == "98.89 %"
     assert (row.on_target.percent, row.on_target.fraction) == ("95.00 %", "19 of 20")
     assert row.wrong == Count(compared=97619, differing=0)
-    assert row.cost == (("LUT", "1,459"), ("cycles per sample", "1,577"))
+    assert row.cost == (("LUT", "1,459"), ("cycles/sample", "1,577"))
     assert row.checks == "4 passed"
     assert (row.training_s, row.deploy_s) == (61.0, 42.5)
     assert row.report == "lif/deploy/fpga/report.html" and row.words == ""
@@ -85,15 +85,15 @@ def test_costs_of_each_target_in_its_own_units():
     names = {name: [key for key, _ in cost(report.target, report.resources)] for name, report in (
         (name, recorded(name)) for name in ("lif-fpga", "rate-spinnaker", "lif-brainscales")
     )}  # fmt: skip
-    assert names["lif-fpga"] == ["LUT", "cycles per sample"]
+    assert names["lif-fpga"] == ["LUT", "cycles/sample"]
     assert [name.split()[0] for name in names["rate-spinnaker"]][:2] == ["cores", "SDRAM"]
-    assert [name.split()[-1] for name in names["lif-brainscales"]] == ["chips", "them"]
+    assert [name.split()[-1] for name in names["lif-brainscales"]] == ["chips", "chip"]
     assert cost("of_somebody_else", {"lut": 3}) == ()
 
 
 def test_an_fpga_without_synthesis_costs_cycles_only():
     resources = {key: value for key, value in recorded("lif-fpga").resources.items() if key != "xc7"}
-    assert cost("fpga", resources) == (("cycles per sample", "1,577"),)
+    assert cost("fpga", resources) == (("cycles/sample", "1,577"),)
 
 
 def test_wrong_values_add_up_over_checks():

@@ -145,7 +145,7 @@ STRUCTURE: dict[str, tuple[HardwareGraph, tuple[str, ...], HardwareGraph, Limits
     ),
     "subtractive reset": (
         neurons(BASE, 0, **reset(ResetKind.SUBTRACT, 0)),
-        ("layer1", "reset", "subtract", "to a voltage", "model.reset=zero"),
+        ("layer1", "reset", "subtract", "to a value", "model.reset=zero"),
         neurons(BASE, 0, **reset(ResetKind.ZERO, 1)),
         LIMITS,
     ),
