@@ -20,7 +20,7 @@ from lightning_neuro.config import (
 )
 from lightning_neuro.data.coding import Coding
 from lightning_neuro.data.spike_time_coding import SpikeTimeCoding
-from lightning_neuro.errors import ConfigError, DataError
+from lightning_neuro.errors import DataError, ToolError
 from lightning_neuro.graph.nir_hdf5 import write_graph
 from tests.test_checkpoint import small_network
 
@@ -107,7 +107,7 @@ def test_every_callback_builds(composed, name):
 def test_every_logger_builds_or_names_its_package(composed, name):
     try:
         assert build_logger(composed(f"logger={name}")) is not None
-    except ConfigError as error:
+    except ToolError as error:
         assert "pip install" in error.next_command
 
 
