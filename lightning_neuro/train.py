@@ -29,8 +29,8 @@ from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.go_on import alone, earlier
 from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves, TellEpochs
-from lightning_neuro.quiet import quiet
 from lightning_neuro.parallel.ranks import is_first
+from lightning_neuro.quiet import quiet
 from lightning_neuro.report.conversion_pictures import write_pictures
 from lightning_neuro.resume import check_resume
 from lightning_neuro.start_from import start_from

@@ -52,11 +52,6 @@ def finish(process: subprocess.Popen[bytes], log: Path) -> str:
     return log.read_text()
 
 
-def train(*overrides: str, log: Path) -> str:
-    """``python train.py ...``; returns what it said."""
-    return finish(start([str(ROOT / "train.py"), *overrides], log), log)
-
-
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and all that it started, as a machine that loses its power would."""
     os.killpg(process.pid, signal.SIGKILL)
