@@ -163,11 +163,14 @@ def settings(parameters: dict[str, object]) -> list[str]:
     return [f"{key}={value}" for key, value in parameters.items()]
 
 
-def _ask(study: optuna.Study, space: Space, folder: Path) -> optuna.trial.Trial:
+def _ask(study: optuna.Study, space: Space, how: Search, folder: Path) -> optuna.trial.FrozenTrial:
+    """A new trial. Its number is part of the seed: a sweep that goes on draws what it had drawn in one go."""
+    study.sampler = sampler(how.seed + len(study.get_trials(deepcopy=False)))
     try:
-        return study.ask(space)
+        number = study.ask(space).number
     except ValueError as error:  # Optuna keeps one list of choices, and one kind of numbers, for a key
         raise _other_search(folder, f"trials of another space: {error}") from error
+    return study.get_trials(deepcopy=False)[number]
 
 
 def _batches(study: optuna.Study, space: Space, how: Search, folder: Path) -> Iterator[list[optuna.trial.FrozenTrial]]:
@@ -181,15 +184,8 @@ def _batches(study: optuna.Study, space: Space, how: Search, folder: Path) -> It
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
     for start in range(0, len(left), how.batch):
         yield left[start : start + how.batch]
-    asked = False
     while (missing := how.trials - finished(study)) > 0:
-        batch = []
-        for _ in range(min(how.batch, missing)):
-            trial = _ask(study, space, folder)
-            if not asked:  # a sweep that goes on draws other numbers than it drew at its first start
-                study.sampler, asked = sampler(how.seed + trial.number), True
-            batch.append(study.get_trials(deepcopy=False)[trial.number])
-        yield batch
+        yield [_ask(study, space, how, folder) for _ in range(min(how.batch, missing))]
 
 
 def _neighbours(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
