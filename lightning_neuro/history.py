@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
 
 Epoch = dict[str, float]
 
@@ -25,7 +26,7 @@ class History(pl.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, CSVLogger):
                 for number, epoch in enumerate(self.epochs, start=1):
-                    numbers = {name: value for name, value in epoch.items() if name != "seconds"}
+                    numbers: dict[str, Tensor | float] = {k: v for k, v in epoch.items() if k != "seconds"}
                     logger.log_metrics(numbers, step=number * steps - 1)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
