@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-import tomllib
-
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, tuple[str, ...]] = {
     "train": ("trainer.max_epochs=1",),

@@ -16,8 +16,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import tomllib
-
+tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 150
 SLOW = (
