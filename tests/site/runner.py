@@ -14,6 +14,7 @@ import runpy
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -65,12 +66,16 @@ def in_a_fork(words: list[str], folder: str, output: str) -> int:
     """Exit code of a command that ran in a fork of this process."""
     child = os.fork()
     if child == 0:
+        os.setpgid(0, 0)
         signal.alarm(LONGEST_S)
         log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os._exit(_code(words, folder))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with suppress(ProcessLookupError):  # workers that the command left behind, each with its own copy of torch
+        os.killpg(child, signal.SIGKILL)
+    return code
 
 
 def _code(words: list[str], folder: str) -> int:
