@@ -9,7 +9,7 @@ in front of a block, which no reader sees, changes how that is done:
 
 ``SMALL`` holds what every command of a program gets, and ``SMALL_MODELS`` the layers of every model that is named
 without layers, so that most blocks need no comment; a key that is given twice counts as it is given last. ``make GOAL``
-and ``pip install ...[extra]`` are not run: their goals and extras must exist. Every other program that is not known fails.
+and ``pip install ...[extra]`` are not run: their goals and extras must exist. Any other program fails.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ SMALL_MODELS: dict[str, str] = {  # beginning of a model's name, in order
     "lif": "model.layers=[null,16,null]",
     "spike_time": "model.layers=[null,16,null]",
     "rate_mlp": "model.network=[{dense: 16}]",
+    "rate": "model.network=[{conv: 2}, {pool: 4}, {dense: 8}]",
 }
 
 _BLOCK = re.compile(r"((?:^<!-- test:[^\n]*-->\n+)*)^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
