@@ -7,28 +7,43 @@ in front of a block, which no reader sees, changes how that is done:
     <!-- test: skip: REASON -->                     the block is read, but not run
     <!-- test: exit 2 -->                           its commands end with this code
 
-``SMALL`` holds what every command of a program gets, so that most blocks need no comment. ``make GOAL`` and ``pip
-install ...[extra]`` are not run: their goals and extras must exist. Every other program that is not known fails.
+``SMALL`` holds what every command of a program gets, and ``SMALL_MODELS`` the layers of every model that is named
+without layers, so that most blocks need no comment; a key that is given twice counts as it is given last. ``make GOAL``
+and ``pip install ...[extra]`` are not run: their goals and extras must exist. Any other program fails.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-import tomllib
-
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, tuple[str, ...]] = {
     "train": ("trainer.max_epochs=1",),
     "resume": ("trainer.max_epochs=2",),
     "data=mnist": ("data.val_samples=20",),
-    "fpga": ("target.synthesis=false", "verify.samples=2"),
+    "seed": ("seed=0,1",),
+    "fpga": ("target.synthesis=false", "verify.samples=1"),
     "spinnaker": ("verify.samples=3", "target.points=100"),
-    "brainscales": ("verify.samples=5", "target.chips=2", "target.samples=50", "target.points=100"),
+    "brainscales": (
+        "verify.samples=5",
+        "target.chips=2",
+        "target.samples=50",
+        "target.points=100",
+        "target.steps_points=100",
+    ),
     "search": ("space.weight_bits=[4,6]", "space.state_bits=[8]", "samples=60", "tolerance=0.9"),
+}
+SMALL_MODELS: dict[str, str] = {  # beginning of a model's name, in order
+    "lif": "model.layers=[null,16,null]",
+    "spike_time": "model.layers=[null,16,null]",
+    "rate_mlp": "model.network=[{dense: 16}]",
+    "rate": "model.network=[{conv: 2}, {pool: 4}, {dense: 8}]",
 }
 
 _BLOCK = re.compile(r"((?:^<!-- test:[^\n]*-->\n+)*)^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -114,11 +129,31 @@ def _small(words: tuple[str, ...]) -> tuple[str, ...]:
     program = program_of(words)
     if "--help" in words or "trainer=debug" in words or program not in ("train", "deploy", "search"):
         return ()
-    if any(word.startswith("ckpt_path=") for word in words):
-        return SMALL["resume"]
-    if program != "deploy":
-        return (*SMALL[program], *(SMALL["data=mnist"] if any(w.startswith("data=mnist") for w in words) else ()))
-    return next((SMALL[name] for name in ("fpga", "spinnaker", "brainscales") if f"target={name}" in words), ())
+    if program == "search":
+        return SMALL["search"]
+    if program == "deploy":
+        return next((SMALL[name] for name in ("fpga", "spinnaker", "brainscales") if f"target={name}" in words), ())
+    epochs = SMALL["resume" if _given("ckpt_path", words) else "train"]
+    mnist = SMALL["data=mnist"] if any(word.startswith("data=mnist") for word in words) else ()
+    seeds = SMALL["seed"] if "," in (_given("seed", words) or "") else ()
+    return (*epochs, *_layers(words), *mnist, *seeds)
+
+
+def _layers(words: tuple[str, ...]) -> tuple[str, ...]:
+    model = _given("model", words) or ""
+    small = next((layers for name, layers in SMALL_MODELS.items() if model.startswith(name)), None)
+    return () if small is None or _given(small.partition("=")[0], words) else (small,)
+
+
+def _given(key: str, words: tuple[str, ...]) -> str | None:
+    return next((word.partition("=")[2] for word in words if word.startswith(f"{key}=")), None)
+
+
+def as_run(command: Command) -> list[str]:
+    """The words of a command and what makes it small, every key as it is given last."""
+    words = [*command.words, *command.more]
+    keys = [word.partition("=")[0] if "=" in word else None for word in words]
+    return [word for at, word in enumerate(words) if keys[at] is None or keys[at] not in keys[at + 1 :]]
 
 
 def fault_of_unrun(words: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.test_modules import fake_mnist
-from tests.site.commands import ROOT, UNRUN, Command, commands_of, fault_of_unrun
+from tests.site.commands import ROOT, UNRUN, Command, as_run, commands_of, fault_of_unrun
 
 PAGES = [
     ROOT / "README.md",
@@ -74,10 +75,6 @@ def working_folder(parent: Path) -> Path:
     return folder
 
 
-def typed(command: Command) -> str:
-    return " ".join((*command.words, "|", *command.more))
-
-
 def run_page(found: tuple[Command, ...], folder: Path, output: Path, runner: Runner) -> None:
     """Run a page's commands in order; a command must end with the code that the page expects."""
     here, done = folder, tuple[str, ...]()
@@ -89,12 +86,12 @@ def run_page(found: tuple[Command, ...], folder: Path, output: Path, runner: Run
             here = (here / command.words[1]).resolve()
             assert here.is_dir(), f"{command}: no such folder"
             continue
-        done = (*done, typed(command))
+        done = (*done, shlex.join(as_run(command)))
         if done in runner.folders:
             shutil.rmtree(folder)
             shutil.copytree(runner.folders[done], folder, symlinks=True)
             continue
-        code = runner.run([*command.words, *command.more], here, output)
+        code = runner.run(as_run(command), here, output)
         said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         assert code == command.code, f"{command}\nexit code {code}, expected {command.code}\n{said[-3000:]}"
         if len(done) <= KEPT_COMMANDS:
