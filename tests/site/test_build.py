@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,19 @@ def test_a_page_that_asks_is_found(text: str, suffix: str) -> None:
 def test_a_link_to_click_on_is_no_question() -> None:
     link = '<a href="https://example.org">there</a><link rel="canonical" href="https://example.org">'
     assert asked_for(link, ".html") == []
+
+
+def test_what_the_scripts_of_the_site_import_is_pinned() -> None:
+    pins = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = {re.sub(r"[-_.]+", "-", name).lower() for name in pins}
+    owners = packages_distributions()
+    modules = set[str]()
+    for script in (ROOT / "docs" / "scripts").glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules |= {name.partition(".")[0] for name in names}
+    foreign = sorted(modules - set(sys.stdlib_module_names))
+    assert "latex2mathml" in foreign
+    found = {name: {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners.get(name, ())} for name in foreign}
+    assert [name for name in foreign if not found[name] & pinned] == []
