@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
 
 Epoch = dict[str, float]
 
@@ -17,6 +19,15 @@ class History(pl.Callback):
         self.epochs: list[Epoch] = []
         self.test: Epoch = {}
         self._start = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give a CSV file, which begins anew at every start, the epochs of a resumed run."""
+        steps = trainer.global_step // max(1, len(self.epochs))  # of an epoch
+        for logger in trainer.loggers:
+            if isinstance(logger, CSVLogger):
+                for number, epoch in enumerate(self.epochs, start=1):
+                    numbers: dict[str, Tensor | float] = {k: v for k, v in epoch.items() if k != "seconds"}
+                    logger.log_metrics(numbers, step=number * steps - 1)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the epoch."""

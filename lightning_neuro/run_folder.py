@@ -34,7 +34,7 @@ def begin(cfg: DictConfig, folder: Path) -> None:
     """Write the resolved configuration to ``config.yaml``; ``metrics.json`` will tell that the run has ended."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").unlink(missing_ok=True)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    _write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def write_metrics(
@@ -67,10 +67,15 @@ def write_metrics(
     }
     metrics = {name: value for name, value in numbers.items() if value is not None} | converted
     metrics["epochs"] = int(metrics["epochs"])
-    written = folder / ".metrics.json"
-    written.write_text(json.dumps(metrics, indent=2) + "\n")
-    written.replace(folder / "metrics.json")  # whole or not at all: it says that the run has ended
+    _write_whole(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")  # it says that the run has ended
     return metrics
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Other processes of the run, and one that is started after a kill, read the whole file or none."""
+    written = path.with_name(f".{path.name}")
+    written.write_text(text)
+    written.replace(path)
 
 
 def best_epoch(history: History, trainer: pl.Trainer) -> dict[str, float]:

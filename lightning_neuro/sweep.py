@@ -12,10 +12,11 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
+
+from lightning_neuro.parallel.ranks import is_first
 
 RECORDS = ".runs"  # in the folder of a sweep
 COLUMNS = {
@@ -50,7 +51,7 @@ class SweepTable(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Remember a run."""
-        if config.hydra.mode != RunMode.MULTIRUN or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        if config.hydra.mode != RunMode.MULTIRUN or not is_first():
             return  # a single run, or a further process of a run
         folder = Path(OmegaConf.select(job_return.hydra_cfg, "hydra.runtime.output_dir") or ".")  # type: ignore[arg-type]
         done = job_return.status == JobStatus.COMPLETED
@@ -61,6 +62,8 @@ class SweepTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Show the runs, write ``sweep.csv`` beside their folders."""
+        if not is_first():
+            return
         folder = Path(config.hydra.sweep.dir)
         jobs = without_common(collect(folder))
         write_csv(jobs, folder / "sweep.csv")

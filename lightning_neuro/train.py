@@ -12,7 +12,6 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from pytorch_lightning.utilities import rank_zero_only
 
 from lightning_neuro import run_folder
 from lightning_neuro.callbacks import Quantize
@@ -30,6 +29,7 @@ from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.go_on import alone, earlier
 from lightning_neuro.history import History
 from lightning_neuro.live import LiveCurves, TellEpochs
+from lightning_neuro.parallel.ranks import is_first
 from lightning_neuro.quiet import quiet
 from lightning_neuro.report.conversion_pictures import write_pictures
 from lightning_neuro.resume import check_resume
@@ -111,7 +111,7 @@ def train_once(cfg: DictConfig, folder: Path) -> dict[str, float]:
         NeuroError: the folder holds a run of other settings, or anything else that the user can mend.
     """
     check_config(cfg)
-    with alone(folder) if rank_zero_only.rank == 0 else nullcontext():  # type: ignore[attr-defined]
+    with alone(folder) if is_first() else nullcontext():
         found = earlier(cfg, folder)
         if found.metrics is None:
             return train(cfg, folder, found.checkpoint)

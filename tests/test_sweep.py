@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 
 import pytest
 from rich.console import Console
 
-from lightning_neuro.sweep import Job, table, without_common, write_csv
+from lightning_neuro.sweep import RECORDS, Job, table, without_common, write_csv
 from lightning_neuro.train import main
 
 JOBS = [
@@ -54,19 +55,17 @@ def test_a_sweep_over_seeds_ends_with_its_table(monkeypatch, tmp_path, capsys, l
     if launcher != "basic":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.chdir(tmp_path)
-    options = [
-        "trainer=debug",
-        "callbacks.quantize=null",
-        "callbacks.nir=null",
-        f"hydra.sweep.dir={tmp_path / 'sweep'}",
-        f"hydra/launcher={launcher}",
-    ]
-    (tmp_path / "sweep").mkdir()  # of an earlier sweep that was killed
-    (tmp_path / "sweep" / ".run000007.json").write_text('{"sweep": "other", "overrides": ["seed=7"], "numbers": {}}')
-    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=0,1", *options])
+    settings = ["trainer=debug", "callbacks.quantize=null", "callbacks.nir=null"]
+    options = [f"hydra.sweep.dir={tmp_path / 'sweep'}", f"hydra/launcher={launcher}"]
+    records = tmp_path / "sweep" / RECORDS
+    records.mkdir(parents=True)
+    for number, accuracy in ((0, 2.0), (7, 0.5)):  # an earlier start of the sweep had more runs: they stay in the table
+        record = {"overrides": [f"seed={number}", *settings], "numbers": {"test_accuracy": accuracy}}
+        (records / f"{number:06}.json").write_text(json.dumps(record))
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=0,1", *settings, *options])
     main()
     rows = list(csv.DictReader((tmp_path / "sweep" / "sweep.csv").open()))
-    assert [row["overrides"] for row in rows] == ["seed=0", "seed=1"]
+    assert [row["overrides"] for row in rows] == ["seed=0", "seed=1", "seed=7"]
     assert all(0 < float(row["test_accuracy"]) < 1 for row in rows)
-    assert not list((tmp_path / "sweep").glob(".run*"))
+    assert len(list(records.iterdir())) == 3
     assert "standard deviation" in capsys.readouterr().out

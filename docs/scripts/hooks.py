@@ -31,7 +31,7 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
     """Take files of the checkout's top and of ``examples/`` into the site."""
     from mkdocs.structure.files import File
 
-    found = [ROOT / name for name in PAGES_OF_THE_ROOT if (ROOT / name).is_file()]
+    found = [ROOT / name for name in (*PAGES_OF_THE_ROOT, "LICENSE") if (ROOT / name).is_file()]
     found += [path for pattern in EXAMPLES for path in sorted((ROOT / "examples").glob(pattern))]
     for path in found:
         files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))

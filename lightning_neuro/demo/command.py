@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lightning_neuro.cores import cores
 from lightning_neuro.demo.collect import LOGS, collect
 from lightning_neuro.demo.display import LOG_WIDTH, result_table, watching
-from lightning_neuro.demo.machine import cores, machine, software
+from lightning_neuro.demo.machine import machine, software
 from lightning_neuro.demo.page import Facts, to_html, to_json
 from lightning_neuro.demo.plan import Plan, jobs_of
 from lightning_neuro.demo.plans import FULL, QUICK

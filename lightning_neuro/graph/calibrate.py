@@ -9,7 +9,7 @@ from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.agreement import refine_event_formats, refine_formats
 from lightning_neuro.graph.fixed import Format
-from lightning_neuro.graph.hardware_graph import HardwareGraph, Population, ResetKind
+from lightning_neuro.graph.hardware_graph import HardwareGraph, Population, ResetKind, SteppedNeuron
 from lightning_neuro.graph.inputs import raster_of, takes_currents
 from lightning_neuro.graph.quantize import best_lsb, choose_formats, counts, quantize, with_input_format
 from lightning_neuro.graph.stored import StoredQuantization
@@ -68,5 +68,7 @@ def membrane_ranges(graph: HardwareGraph, calibration: SpikeSet | None) -> dict[
 
 
 def _unbounded(population: Population) -> bool:
-    neuron = population.stepped
+    neuron = population.neuron
+    if not isinstance(neuron, SteppedNeuron):  # in continuous time no membrane is rounded
+        return False
     return neuron.reset.kind is ResetKind.NONE or bool((neuron.leak_mem.beta == 1.0).any())

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import torch
 import torch.distributed as dist
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torchmetrics import MeanMetric
+from typing_extensions import override
 
 
 def several() -> bool:
     """Whether the run has more than one process."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def is_first() -> bool:
+    """Whether this process is the first of its run, also before the processes have found each other.
+
+    Lightning knows its rank then from whatever started it; on further machines that may be the number of the machine
+    alone.
+    """
+    return rank_zero_only.rank == 0 and int(os.environ.get("NODE_RANK") or 0) == 0  # type: ignore[attr-defined]
 
 
 @torch.no_grad()
@@ -34,7 +47,21 @@ def summed_with_gradient(values: Tensor) -> Tensor:
     Args:
         values: of one shape in every process.
     """
-    return all_reduce(values) if several() else values
+    return _Sum.apply(values) if several() else values  # type: ignore[return-value]
+
+
+class _Sum(torch.autograd.Function):
+    """Every process's sum depends on the values of all: d(sum of losses)/d(values) adds up over processes too."""
+
+    @staticmethod
+    @override
+    def forward(ctx: Any, *args: Tensor) -> Tensor:
+        return summed(args[0])
+
+    @staticmethod
+    @override
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        return summed(grad_outputs[0])
 
 
 def mean_losses() -> nn.ModuleDict:

@@ -23,6 +23,7 @@ from lightning_neuro.targets.base import Progress
 if TYPE_CHECKING:
     import optuna
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimisation:
     """How Optuna looks.
@@ -64,9 +65,7 @@ def optimise(
     Raises:
         ToolError: Optuna is not installed.
     """
-    study = open_study(
-        folder, f"{price_name} of {space}", ("maximize", "minimize"), how.seed, "method=optuna"
-    )
+    study = open_study(folder, f"{price_name} of {space}", ("maximize", "minimize"), how.seed, "method=optuna")
     price, what = PRICES[price_name].of, "points that Optuna asks for"
     asked = running = 0
 

@@ -2,8 +2,7 @@
 
 Spaces are those of Hydra's command line: ``a,b`` and ``choice(a,b)``; ``range(start,stop,step)``, stop not included;
 ``interval(low,high)``, ``int(interval(low,high))`` for whole numbers; ``tag(log,...)`` for a logarithmic scale. The
-study lies in
-the folder of the sweep. Trial n is run n: one that was killed is trained on in its folder.
+study lies in the folder of the sweep. Trial n is run n: one that was killed is trained on in its folder.
 """
 
 from __future__ import annotations
@@ -98,7 +97,8 @@ def search(
         raise _refusal("no setting has a space", "model.lr", "='tag(log,interval(1e-3,1e-1))'")
     folder = Path(config.hydra.sweep.dir)
     study = open_study(folder, NAME, (how.direction,), how.seed, "hydra/sweeper=optuna")
-    for batch in _batches(study, space, how):
+    _check_same_search(study, {"settings": sorted(fixed), "metric": how.metric, "direction": how.direction}, folder)
+    for batch in _batches(study, space, how, folder):
         jobs = [[*fixed, *settings(trial.params)] for trial in batch]
         check(jobs)
         for first, last in _neighbours([trial.number for trial in batch]):
@@ -106,6 +106,24 @@ def search(
             for trial, result in zip(batch[first:last], results, strict=True):
                 _tell(study, trial.number, result, how.metric)
     return _show_best(study, fixed, how, folder)
+
+
+def _check_same_search(study: optuna.Study, asked: dict[str, object], folder: Path) -> None:
+    """Note what a study is about, or raise where it is about something else."""
+    for name, value in asked.items():
+        known = study.user_attrs.get(name, value)
+        if known != value:
+            raise _other_search(folder, f"a search of other {name}: {known}, now {value}")
+        study.set_user_attr(name, value)
+
+
+def _other_search(folder: Path, what: str) -> ConfigError:
+    return ConfigError(
+        f"'{folder}' holds {what}",
+        where="hydra.sweep.dir",
+        why="a search goes on with what it was started with: other trainings cannot be compared with its own",
+        next_command="another hydra.sweep.dir=FOLDER, or the earlier settings",
+    )
 
 
 def distribution(override: Override) -> optuna.distributions.BaseDistribution:
@@ -145,7 +163,17 @@ def settings(parameters: dict[str, object]) -> list[str]:
     return [f"{key}={value}" for key, value in parameters.items()]
 
 
-def _batches(study: optuna.Study, space: Space, how: Search) -> Iterator[list[optuna.trial.FrozenTrial]]:
+def _ask(study: optuna.Study, space: Space, how: Search, folder: Path) -> optuna.trial.FrozenTrial:
+    """A new trial. Its number is part of the seed: a sweep that goes on draws what it had drawn in one go."""
+    study.sampler = sampler(how.seed + len(study.get_trials(deepcopy=False)))
+    try:
+        number = study.ask(space).number
+    except ValueError as error:  # Optuna keeps one list of choices, and one kind of numbers, for a key
+        raise _other_search(folder, f"trials of another space: {error}") from error
+    return study.get_trials(deepcopy=False)[number]
+
+
+def _batches(study: optuna.Study, space: Space, how: Search, folder: Path) -> Iterator[list[optuna.trial.FrozenTrial]]:
     """Trials that were begun and not ended, of a sweep that was killed, then new ones."""
     from optuna.trial import TrialState
 
@@ -156,15 +184,8 @@ def _batches(study: optuna.Study, space: Space, how: Search) -> Iterator[list[op
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
     for start in range(0, len(left), how.batch):
         yield left[start : start + how.batch]
-    asked = False
     while (missing := how.trials - finished(study)) > 0:
-        batch = []
-        for _ in range(min(how.batch, missing)):
-            trial = study.ask(space)
-            if not asked:  # a sweep that goes on draws other numbers than it drew at its first start
-                study.sampler, asked = sampler(how.seed + trial.number), True
-            batch.append(study.get_trials(deepcopy=False)[trial.number])
-        yield batch
+        yield [_ask(study, space, how, folder) for _ in range(min(how.batch, missing))]
 
 
 def _neighbours(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

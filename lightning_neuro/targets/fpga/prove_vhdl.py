@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_neuro.cores import cores
 from lightning_neuro.graph.golden import decide, read_out
 from lightning_neuro.report import Observed, Outcome
 from lightning_neuro.report.observed import telling_samples
@@ -42,7 +43,7 @@ def _bit_exact(subject: Subject, work: Path) -> Proof:
     start = time.perf_counter()
     ghdl.analyse(subject.artefact, work, subject.timeout_s)
     bench = shards.read_bench(subject.artefact / "testbench")
-    parts = shards.cut(len(bench.stimulus), shards.cores())
+    parts = shards.cut(len(bench.stimulus), cores())
     simulation, trace = simulate(subject, work, bench, parts)
     complete = simulation.compared[:-1] == expected_comparisons(subject)
     passed = simulation.verdict.startswith("PASSED") and complete
@@ -102,7 +103,7 @@ def simulate(
     ]
     for job in jobs:
         shards.write_bench(bench, job.runs, job.folder)
-    with ThreadPoolExecutor(max_workers=shards.cores()) as pool:
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
         running = [pool.submit(ghdl.simulate, work, j.folder, j.traced_steps, subject.timeout_s) for j in jobs]
         found = [each.result() for each in running]
     beats = [sum(len(bench.output[run]) for run in part) for part in parts]

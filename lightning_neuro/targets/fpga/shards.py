@@ -5,7 +5,6 @@ Every run of the testbench begins from reset states, so the place at which the l
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -120,11 +119,6 @@ def cut(runs: int, cores: int) -> tuple[range, ...]:
     bounds = [round(k * runs / parts) for k in range(parts)]
     bounds = [min(bound, max(0, runs - STRESSED_RUNS)) for bound in bounds]
     return tuple(range(start, end) for start, end in zip(bounds, [*bounds[1:], runs], strict=True) if end > start)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def merged(parts: Sequence[Simulation], beats: Sequence[int]) -> Simulation:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_neuro.checkpoint import Inputs
+from lightning_neuro.cores import on_cores
 from lightning_neuro.data.spike_set import SpikeSet
 from lightning_neuro.graph import golden
 from lightning_neuro.graph.hardware_graph import HardwareGraph
@@ -89,33 +90,51 @@ def compare_with_machine(
     """
     loaded = load_network(scaled)
     names = [p.name for p in scaled.plan.populations]
-    both, either = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    machine: list[Emulation] = []
-    reference: list[NDArray[np.int64]] = []
-    sent = 0
-    for chosen in chunks(scaled, len(inputs), _steps(scaled.plan, inputs)):
-        part = raster_of(inputs.take(chosen), graph, "real")
-        sent += int(part.sum(dtype=np.int64))
-        meant = golden.run(graph, part, arithmetic="real", record=True)
-        found = run_samples(loaded, part, record=True)
-        for name in names:
-            a, b = meant.spikes[name].astype(bool), found.spikes[name].astype(bool)
-            both[name] += int((a & b).sum())
-            either[name] += int((a | b).sum())
-        machine.append(_without_rasters(found))
-        reference.append(meant.classes)
+    steps = _steps(scaled.plan, inputs)
+    parts: list[_Part] = []
+    for part in on_cores(lambda c: _run_both(loaded, graph, inputs.take(c)), chunks(scaled, len(inputs), steps)):
+        parts.append(part)
         if progress is not None:
-            progress(len(part))
+            progress(len(part.reference))
+    machine = [part.machine for part in parts]
+    both = {name: sum(part.both[name] for part in parts) for name in names}
+    either = {name: sum(part.either[name] for part in parts) for name in names}
     return Comparison(
         classes=_joined([m.classes for m in machine]),
-        reference=_joined(reference),
+        reference=_joined([part.reference for part in parts]),
         labels=inputs.labels,
         agreement={name: both[name] / either[name] if either[name] else 1.0 for name in names},
         compared=either,
-        spikes=_spikes_per_sample(loaded, machine, sent, len(inputs), _steps(scaled.plan, inputs)),
+        spikes=_spikes_per_sample(loaded, machine, sum(part.sent for part in parts), len(inputs), steps),
         saturations={name: sum(m.saturations[name] for m in machine) for name in names},
         overflows={name: sum(m.overflows[name] for m in machine) for name in names},
         weights_changed=weights_changed(scaled),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """Some samples: what the machine did, the network's classes, input spikes, common and all spikes by layer."""
+
+    machine: Emulation
+    reference: NDArray[np.int64]
+    sent: int
+    both: dict[str, int]
+    either: dict[str, int]
+
+
+def _run_both(loaded: LoadedNetwork, graph: HardwareGraph, inputs: Inputs) -> _Part:
+    """Run some samples; their rasters are forgotten."""
+    raster = raster_of(inputs, graph, "real")
+    meant = golden.run(graph, raster, arithmetic="real", record=True)
+    found = run_samples(loaded, raster, record=True)
+    pairs = {name: (meant.spikes[name].astype(bool), found.spikes[name].astype(bool)) for name in found.spikes}
+    return _Part(
+        machine=_without_rasters(found),
+        reference=meant.classes,
+        sent=int(raster.sum(dtype=np.int64)),
+        both={name: int((a & b).sum()) for name, (a, b) in pairs.items()},
+        either={name: int((a | b).sum()) for name, (a, b) in pairs.items()},
     )
 
 
