@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from lightning_neuro.parallel.ranks import is_first
+from lightning_neuro.parallel.first import is_first
 
 RECORDS = ".runs"  # in the folder of a sweep
 COLUMNS = {

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from lightning_neuro.tools import find_tool
 from tests.conftest import ROOT
+from tests.forks.client import program
 
 TOOLS = ("ghdl", "iverilog", "vvp", "yosys")
 needs_tools = pytest.mark.skipif(
@@ -20,25 +18,11 @@ needs_tools = pytest.mark.skipif(
 )
 
 
-def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder as a user would, with this checkout's package."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     done = program(
-        folder, str(ROOT / "train.py"), "model=lif", "model.layers=[null,24,null]", "trainer.max_epochs=4",
+        folder, "python", str(ROOT / "train.py"), "model=lif", "model.layers=[null,24,null]", "trainer.max_epochs=4",
         "hydra.run.dir=outputs/a",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -57,7 +41,7 @@ def test_the_run_folder_holds_what_it_promises(run_folder: Path) -> None:
 @needs_tools
 def test_deploy_proves_the_artefact(run_folder: Path) -> None:
     done = program(
-        run_folder, "-m", "lightning_neuro.cli", "deploy", "best.ckpt", "target=fpga", "verify.samples=3",
+        run_folder, "deploy", "best.ckpt", "target=fpga", "verify.samples=3",
         "verify.strict=true", "target.lanes=8",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -76,7 +60,7 @@ def test_deploy_proves_the_artefact(run_folder: Path) -> None:
 
 @needs_tools
 def test_the_example_with_a_pretrained_ann_runs(tmp_path: Path) -> None:
-    done = program(tmp_path, str(ROOT / "examples" / "convert_pretrained.py"))
+    done = program(tmp_path, "python", str(ROOT / "examples" / "convert_pretrained.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     [report] = (json.loads(path.read_text()) for path in tmp_path.rglob("deploy/fpga/report.json"))
     assert {check["name"]: check["outcome"] for check in report["checks"]}["ghdl_bit_exact"] == "passed"
@@ -89,7 +73,7 @@ def test_the_example_with_a_pretrained_ann_runs(tmp_path: Path) -> None:
 )
 def test_deploy_proves_the_script_for_spinnaker(run_folder: Path) -> None:
     done = program(
-        run_folder, "-m", "lightning_neuro.cli", "deploy", "best.ckpt", "target=spinnaker", "verify.strict=true",
+        run_folder, "deploy", "best.ckpt", "target=spinnaker", "verify.strict=true",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     folder = run_folder / "deploy" / "spinnaker"
@@ -104,7 +88,7 @@ def test_deploy_proves_the_script_for_spinnaker(run_folder: Path) -> None:
     assert accuracy["artefact_samples"] == 360 and abs(accuracy["artefact"] - accuracy["quantized"]) <= 0.005
     assert json.loads((folder / "manifest.json").read_text())["source_sha256"] == report["source"]["sha256"]
     assert {"network.nir", "network.json", "README.md", "report.html"} <= {path.name for path in folder.iterdir()}
-    again = program(run_folder, str(folder / "network.py"), "--backend", "nest", "--check")
+    again = program(run_folder, "python", str(folder / "network.py"), "--backend", "nest", "--check")
     assert again.returncode == 0 and again.stdout.count(": 0 mismatching spikes") == 2
 
 
@@ -113,7 +97,7 @@ def test_the_exported_nir_file_deploys_to_the_same_integers(run_folder: Path) ->
     tables = []
     for source in ("best.ckpt", "best.nir"):
         done = program(
-            run_folder, "-m", "lightning_neuro.cli", "deploy", source, "target=fpga", "verify.samples=1",
+            run_folder, "deploy", source, "target=fpga", "verify.samples=1",
             "target.synthesis=false", f"out=from_{source}",
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -127,7 +111,7 @@ def test_the_exported_nir_file_deploys_to_the_same_integers(run_folder: Path) ->
 def test_the_example_with_its_own_module_runs(tmp_path: Path) -> None:
     script = ROOT / "examples" / "own_module.py"
     assert len(script.read_text().splitlines()) <= 40
-    done = program(tmp_path, str(script))
+    done = program(tmp_path, "python", str(script))
     assert done.returncode == 0, done.stdout + done.stderr
     [checkpoint] = tmp_path.rglob("*.ckpt")
     report = json.loads((checkpoint.parent / "deploy" / "fpga" / "report.json").read_text())
@@ -141,7 +125,7 @@ def test_the_example_with_its_own_module_runs(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["recurrent", "conv"])
 def test_the_examples_for_spinnaker_run(name: str, tmp_path: Path) -> None:
-    done = program(tmp_path, str(ROOT / "examples" / f"{name}_spinnaker.py"))
+    done = program(tmp_path, "python", str(ROOT / "examples" / f"{name}_spinnaker.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     [report] = (json.loads(path.read_text()) for path in tmp_path.rglob("deploy/spinnaker/report.json"))
     checks = {check["name"]: check for check in report["checks"]}

@@ -23,7 +23,7 @@ from lightning_neuro import cli
 ask("deploy --help", lambda: cli.deploy_main(["--help"]))
 ask("--help", lambda: cli.main(["--help"]))
 ask("--version", lambda: cli.main(["--version"]))
-for command in ("doctor", "search", "export", "demo"):
+for command in ("train", "doctor", "search", "export", "demo"):
     ask(f"{command} --help", lambda: cli.main([command, "--help"]))
 print(json.dumps(loaded))
 """
@@ -32,5 +32,5 @@ print(json.dumps(loaded))
 def test_help_and_import_load_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     loaded = json.loads(done.stdout)
-    assert len(loaded) == 8
+    assert len(loaded) == 9
     assert loaded == {title: [True, []] for title in loaded}

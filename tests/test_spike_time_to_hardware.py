@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_end_to_end import needs_tools, program
+from tests.forks.client import program
+from tests.test_end_to_end import needs_tools
 
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     done = program(
-        folder, str(ROOT / "train.py"), "model=spike_time", "data=yin_yang", "model.layers=[null,30,null]",
+        folder, "python", str(ROOT / "train.py"), "model=spike_time", "data=yin_yang", "model.layers=[null,16,null]",
         "trainer.max_epochs=6", "hydra.run.dir=outputs/a",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -25,7 +26,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def deployed(run_folder: Path, target: str, *more: str) -> dict[str, dict[str, str]]:
     """Checks of a deployment by name; all of them have passed."""
-    done = program(run_folder, "-m", "lightning_neuro.cli", "deploy", "best.ckpt", f"target={target}", *more)
+    done = program(run_folder, "deploy", "best.ckpt", f"target={target}", *more)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((run_folder / "deploy" / target / "report.json").read_text())
     outcomes = {check["name"]: check["outcome"] for check in report["checks"]}
@@ -45,7 +46,7 @@ def test_the_script_for_spinnaker_is_proved(run_folder: Path) -> None:
         "fixed_point_emulator", "spynnaker_virtual_board", "spynnaker_ring_buffer_shifts", "spynnaker_synapses",
     ]  # fmt: skip
     assert checks["nest_spikes"]["got"] == "0 mismatching spikes"
-    assert checks["analytic_first_spikes"]["got"].startswith("0 of 330 in another step")
+    assert checks["analytic_first_spikes"]["got"].startswith("0 of 190 in another step")
     assert "1,000 samples" in checks["fixed_point_emulator"]["detail"]
     report = json.loads((run_folder / "deploy" / "spinnaker" / "report.json").read_text())
     assert report["accuracy"]["artefact_samples"] == 1000
@@ -54,9 +55,9 @@ def test_the_script_for_spinnaker_is_proved(run_folder: Path) -> None:
     assert json.loads((run_folder / "deploy" / "spinnaker" / "manifest.json").read_text())["timestep_ms"] == 0.1
     assert report["resources"]["real_time"]["time_scale_factor"] >= 1
     folder = run_folder / "deploy" / "spinnaker"
-    again = program(run_folder, str(folder / "network.py"), "--backend", "nest", "--check", "--samples", "2")
+    again = program(run_folder, "python", str(folder / "network.py"), "--backend", "nest", "--check", "--samples", "2")
     assert again.returncode == 0 and again.stdout.count(": 0 mismatching spikes") == 2
-    other = program(run_folder, str(folder / "network.py"), "best.ckpt", "--samples", "1")
+    other = program(run_folder, "python", str(folder / "network.py"), "best.ckpt", "--samples", "1")
     assert other.returncode == 1 and "continuous time; deploy it" in other.stderr
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from typing_extensions import override
@@ -16,15 +14,6 @@ from typing_extensions import override
 def several() -> bool:
     """Whether the run has more than one process."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
-def is_first() -> bool:
-    """Whether this process is the first of its run, also before the processes have found each other.
-
-    Lightning knows its rank then from whatever started it; on further machines that may be the number of the machine
-    alone.
-    """
-    return rank_zero_only.rank == 0 and int(os.environ.get("NODE_RANK") or 0) == 0  # type: ignore[attr-defined]
 
 
 @torch.no_grad()

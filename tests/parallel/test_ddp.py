@@ -47,8 +47,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     logs = [folder / f"log{number}" for number in range(2)]
     script = str(Path(__file__).with_name("node.py"))
-    nodes = [start([script, *runs], log, NODE_RANK=str(number), **address) for number, log in enumerate(logs)]
-    return folder, [finish(process, log) for process, log in zip(nodes, logs, strict=True)]
+    finish(start([script, *map(str, logs), "--", *runs], folder / "log", **address), folder / "log")
+    return folder, [log.read_text() for log in logs]
 
 
 @pytest.fixture(scope="module")

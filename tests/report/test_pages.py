@@ -16,9 +16,9 @@ from lightning_neuro.graph.widths import QuantizeRequest
 from lightning_neuro.targets.base import Job
 from lightning_neuro.targets.fpga import FpgaTarget
 from tests.conftest import ROOT
+from tests.forks.client import program
 from tests.report.browser import Seen, browser, needs_chromium, visit
 from tests.targets.fpga.conftest import needs_ghdl
-from tests.test_end_to_end import program
 
 pytestmark = [needs_chromium, needs_ghdl]
 VIEWS = [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network after three epochs."""
     folder = tmp_path_factory.mktemp("pages")
     done = program(
-        folder, str(ROOT / "train.py"), "model=lif", "model.layers=[null,16,null]", "trainer.max_epochs=3",
+        folder, "python", str(ROOT / "train.py"), "model=lif", "model.layers=[null,16,null]", "trainer.max_epochs=3",
         "hydra.run.dir=run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.data.test_modules import fake_mnist
+from tests.forks.client import Request, run
 from tests.site.commands import ROOT, UNRUN, Command, as_run, commands_of, fault_of_unrun
 
 PAGES = [
@@ -25,42 +21,21 @@ KEPT_COMMANDS = 2  # of the beginning of a page
 CHECKOUT = ("train.py", "examples", "benchmarks", "conf", "lightning_neuro")
 
 
-class Runner:
-    """The process that runs commands, and the folders that equal beginnings of pages left behind."""
+class Kept:
+    """The folders that equal beginnings of pages left behind: other pages that begin alike need not make them again."""
 
-    def __init__(self, kept: Path) -> None:
-        environment = os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "OMP_NUM_THREADS": "1",
-            "MPLBACKEND": "agg",
-            "COLUMNS": "100",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("runner.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        self.kept, self.folders = kept, dict[tuple[str, ...], Path]()
-
-    def run(self, words: list[str], folder: Path, output: Path) -> int:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        request = {"words": words, "folder": str(folder), "output": str(output)}
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())["code"]
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.found = folder, dict[tuple[str, ...], Path]()
 
     def remember(self, key: tuple[str, ...], folder: Path) -> None:
-        """Keep what the first commands of a page made: other pages that begin alike need not make it again."""
-        self.folders[key] = self.kept / str(len(self.folders))
-        shutil.copytree(folder, self.folders[key], symlinks=True)
+        """Keep what the first commands of a page made."""
+        self.found[key] = self.folder / str(len(self.found))
+        shutil.copytree(folder, self.found[key], symlinks=True)
 
 
 @pytest.fixture(scope="session")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    found = Runner(tmp_path_factory.mktemp("kept"))
-    yield found
-    found.process.communicate()
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"))
 
 
 def working_folder(parent: Path) -> Path:
@@ -75,7 +50,7 @@ def working_folder(parent: Path) -> Path:
     return folder
 
 
-def run_page(found: tuple[Command, ...], folder: Path, output: Path, runner: Runner) -> None:
+def run_page(found: tuple[Command, ...], folder: Path, output: Path, kept: Kept) -> None:
     """Run a page's commands in order; a command must end with the code that the page expects."""
     here, done = folder, tuple[str, ...]()
     for command in found:
@@ -87,20 +62,21 @@ def run_page(found: tuple[Command, ...], folder: Path, output: Path, runner: Run
             assert here.is_dir(), f"{command}: no such folder"
             continue
         done = (*done, shlex.join(as_run(command)))
-        if done in runner.folders:
+        if done in kept.found:
             shutil.rmtree(folder)
-            shutil.copytree(runner.folders[done], folder, symlinks=True)
+            shutil.copytree(kept.found[done], folder, symlinks=True)
             continue
-        code = runner.run(as_run(command), here, output)
+        request = Request(words=as_run(command), folder=str(here), output=str(output), errors=str(output))
+        code = run(request)
         said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         assert code == command.code, f"{command}\nexit code {code}, expected {command.code}\n{said[-3000:]}"
         if len(done) <= KEPT_COMMANDS:
-            runner.remember(done, folder)
+            kept.remember(done, folder)
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
-def test_every_command_of_a_page_runs(page: Path, tmp_path: Path, runner: Runner) -> None:
-    run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", runner)
+def test_every_command_of_a_page_runs(page: Path, tmp_path: Path, kept: Kept) -> None:
+    run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", kept)
 
 
 def test_few_commands_are_skipped_and_each_has_a_reason() -> None:
@@ -122,11 +98,11 @@ def test_few_commands_are_skipped_and_each_has_a_reason() -> None:
         ("```bash\ncurl example.org\n```\n", "does not know the program curl"),
     ],
 )
-def test_a_wrong_command_fails(text: str, found: str, tmp_path: Path, runner: Runner) -> None:
+def test_a_wrong_command_fails(text: str, found: str, tmp_path: Path, kept: Kept) -> None:
     page = tmp_path / "page.md"
     page.write_text(text, encoding="utf-8")
     with pytest.raises(AssertionError, match=found):
-        run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", runner)
+        run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", kept)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_wrong_output_stream_of_one_part_fails_the_whole(subject: Subject, tmp
 def test_the_check_on_two_cores_passes_and_fails_as_it_should(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "cores", lambda: 2)
+    monkeypatch.setattr(prove_vhdl, "cores", lambda: 2)
     assert len(shards.cut(SAMPLES + 2, 2)) == 2
     assert prove_vhdl.prove_bit_exact(subject).checks[0].outcome is Outcome.PASSED
     spoil_membrane(subject, sample=11, step=4, neuron=1)

@@ -1,8 +1,7 @@
-"""Runs commands one after the other, each in a fork of a process that has imported everything slow already.
+"""Runs programs one after the other, each in a fork of a process that has imported everything slow already.
 
-A process of its own for every command would spend four seconds on importing torch. This one reads a JSON line
-``{"words": [...], "folder": ..., "output": ...}``, runs the command in a fork, with its output in a file, and answers
-with a JSON line ``{"code": ...}``. Pictures are written and stay empty: other tests look at them.
+A process of its own for every program would import torch and Lightning for many seconds. This one reads a JSON line
+with the fields of ``tests.forks.client.Request``, runs the program in a fork, and answers ``{"code": ...}``.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parents[2]
-LONGEST_S = 150
 SLOW = (
     "torch",
     "pytorch_lightning",
@@ -28,7 +27,7 @@ SLOW = (
     "snntorch",
     "norse.torch",
     "nirtorch",
-    "lightning_neuro.train",
+    "lightning_neuro.training",
     "lightning_neuro.cli",
     "lightning_neuro.export",
     "lightning_neuro.search.run",
@@ -45,7 +44,7 @@ SLOW = (
 
 
 def run(words: list[str]) -> None:
-    """Run a command in this process, as the shell would."""
+    """Run a program in this process, as the shell would."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     if words[0] in scripts:
         module, _, function = scripts[words[0]].partition(":")
@@ -62,18 +61,20 @@ def run(words: list[str]) -> None:
         raise SystemExit(f"the test does not know the program {words[0]}")
 
 
-def in_a_fork(words: list[str], folder: str, output: str) -> int:
-    """Exit code of a command that ran in a fork of this process."""
+def in_a_fork(request: dict[str, Any]) -> int:
+    """Exit code of a program that ran in a fork of this process."""
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        signal.alarm(LONGEST_S)
-        log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os._exit(_code(words, folder))
+        signal.alarm(request["longest_s"])
+        for stream, path in ((1, request["output"]), (2, request["errors"])):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        os.environ.update(request["environment"])
+        if not request["pictures"]:
+            importlib.import_module("matplotlib.figure").Figure.draw = lambda self, renderer: None
+        os._exit(_code(request["words"], request["folder"]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with suppress(ProcessLookupError):  # workers that the command left behind, each with its own copy of torch
+    with suppress(ProcessLookupError):  # workers that the program left behind, each with its own copy of torch
         os.killpg(child, signal.SIGKILL)
     return code
 
@@ -86,7 +87,7 @@ def _code(words: list[str], folder: str) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         if isinstance(end.code, str):
-            print(end.code)
+            print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -99,10 +100,8 @@ def main() -> None:
     """Serve until the input ends."""
     for module in SLOW:
         importlib.import_module(module)
-    figure = importlib.import_module("matplotlib.figure").Figure
-    figure.draw = lambda self, renderer: None  # most of the time of a small run would go into pictures
     for line in sys.stdin:
-        print(json.dumps({"code": in_a_fork(**json.loads(line))}), flush=True)
+        print(json.dumps({"code": in_a_fork(json.loads(line))}), flush=True)
 
 
 if __name__ == "__main__":
