@@ -18,7 +18,7 @@ from lightning_neuro.demo.results import CellResult, Verdict
 from lightning_neuro.demo.running import Phase, States
 from lightning_neuro.report.wording import ABSENT, AccuracyRow, duration
 
-LOG_WIDTH = 104  # columns of the table where there is no terminal
+LOG_WIDTH = 110  # columns of the table where there is no terminal
 _PHASE_STYLE: Mapping[Phase, str] = {
     Phase.WAITING: "dim",
     Phase.RUNNING: "cyan",

@@ -22,7 +22,7 @@ FULL = Plan(
         Training(name="rate_spinnaker", overrides=("model=rate_spinnaker",)),
     ),
     cells=(
-        Cell(model="spike_time", target="fpga", training="spike_time", overrides=("verify.samples=5",)),  # of 1,000 steps
+        Cell(model="spike_time", target="fpga", training="spike_time", overrides=("verify.samples=2",)),  # minutes each
         Cell(model="rate", target="fpga", training="rate_mlp", overrides=("target.lanes=4",)),
         Cell(model="lif", target="fpga", training="lif"),
         Cell(model="spike_time", target="brainscales", training="spike_time_brainscales"),
