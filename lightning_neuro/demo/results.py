@@ -70,7 +70,23 @@ class CellResult:
     refusal: Refusal | None
     words: str
 
+    @property
+    def headline(self) -> tuple[str, str] | None:
+        """The accuracy that stands for the cell, and its samples; None where nothing was measured.
 
+        It is the artefact's own, or, where a simulator had time for a few samples and none differed, that of the
+        integers which the artefact equals.
+        """
+        own, integers = self.on_target, self.quantized
+        if own is None or not own.measured:
+            return None
+        equal = self.wrong is not None and self.wrong.differing == 0
+        if own.samples < FEW and equal and integers is not None and integers.measured:
+            return integers.percent, f"{integers.fraction}; {own.samples:,} simulated, 0 differ"
+        return own.percent, own.fraction
+
+
+FEW = 100  # samples whose share says little
 _VERDICTS = {Outcome.PASSED: Verdict.PASSED, Outcome.FAILED: Verdict.FAILED, Outcome.SKIPPED: Verdict.INCOMPLETE}
 
 

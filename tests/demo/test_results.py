@@ -100,3 +100,12 @@ def test_wrong_values_add_up_over_checks():
     counts = {"a": {"compared": 10, "differing": 1}, "b": {"compared": 5, "differing": 2}, "cores": {"compared": 1}}
     assert wrong_values(counts) == Count(compared=15, differing=3)
     assert wrong_values({"cores": 3}) is None
+
+
+def test_a_cell_stands_for_all_samples_where_the_few_simulated_ones_are_equal(result):
+    few = result("lif-fpga", DONE, recorded("lif-fpga"))
+    assert few.headline == ("98.89 %", "356 of 360; 20 simulated, 0 differ")
+    differing = dataclasses.replace(few, wrong=dataclasses.replace(few.wrong, differing=1))
+    assert differing.headline == ("95.00 %", "19 of 20")
+    assert result("rate-spinnaker", DONE, recorded("rate-spinnaker")).headline == ("96.67 %", "348 of 360")
+    assert result("lif-fpga", FAILED).headline is None
