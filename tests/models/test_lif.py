@@ -85,7 +85,7 @@ def fit(model: LIFClassifier, folder, epochs: int = 15, **options) -> pl.Trainer
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
-        **options,
+        **{"enable_checkpointing": False, **options},
     )
     trainer.fit(model, loader, loader)
     return trainer

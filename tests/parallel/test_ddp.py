@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.forks.client import Request, run
 from tests.parallel.starting import ROOT, finish, free_port, here, kill, losses, start, state, wait_until
 
 EPOCHS = 3
@@ -47,7 +48,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     logs = [folder / f"log{number}" for number in range(2)]
     script = str(Path(__file__).with_name("node.py"))
-    finish(start([script, *map(str, logs), "--", *runs], folder / "log", **address), folder / "log")
+    log = str(folder / "log")
+    command = ["python", script, *map(str, logs), "--", *runs]
+    assert run(Request(words=command, folder=str(folder), output=log, errors=log, environment=address)) == 0
     return folder, [log.read_text() for log in logs]
 
 

@@ -40,7 +40,7 @@ def subject_of(seed: int, folder: Path, *, recurrent: bool = False, first_spike:
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 80, CHUNK))
+@pytest.mark.parametrize("first", range(0, 40, CHUNK))
 def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = subject_of(seed, tmp_path / str(seed))
@@ -59,7 +59,7 @@ def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> 
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 64, CHUNK))
+@pytest.mark.parametrize("first", range(0, 32, CHUNK))
 def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = subject_of(seed, tmp_path / str(seed), recurrent=True)
