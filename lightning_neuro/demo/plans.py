@@ -37,6 +37,6 @@ FULL = Plan(
 QUICK = Plan(
     models=("lif",),
     targets=("fpga",),
-    trainings=(Training(name="lif", overrides=("model=lif",)),),
-    cells=(Cell(model="lif", target="fpga", training="lif"),),
+    trainings=(Training(name="lif", overrides=("model=lif", "trainer.max_epochs=20")),),
+    cells=(Cell(model="lif", target="fpga", training="lif", overrides=("verify.samples=10",)),),
 )
