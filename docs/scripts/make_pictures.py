@@ -38,9 +38,7 @@ class Shot:
 SHOTS = (
     Shot(name="demo", page="index.html", scheme="light", width=1280, height=900),
     Shot(name="report_light", page="lif/deploy/fpga/report.html", scheme="light", width=1280, height=1000),
-    Shot(name="report_dark", page="lif/deploy/fpga/report.html", scheme="dark", width=1280, height=1000),
     Shot(name="report_spinnaker", page="lif/deploy/spinnaker/report.html", scheme="light", width=1280, height=1000),
-    Shot(name="report_brainscales", page="lif/deploy/brainscales/report.html", scheme="light", width=1280, height=1000),
 )
 
 
