@@ -8,11 +8,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LONGEST_S = 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,6 @@ class Request:
         words: as typed: a console script of this package, ``python FILE ...`` or ``python -m MODULE ...``.
         folder: working folder.
         output, errors: files to which its two streams are added.
-        longest_s: seconds after which it is ended.
-        pictures: whether pictures are drawn; without, their files are written and stay empty.
         environment: variables besides those of the test.
     """
 
@@ -32,8 +30,6 @@ class Request:
     folder: str
     output: str
     errors: str
-    longest_s: int = LONGEST_S
-    pictures: bool = False
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -60,20 +56,15 @@ def run(request: Request) -> int:
     return json.loads(answer.readline())["code"]
 
 
-def program(folder: Path, *words: str, pictures: bool = False) -> subprocess.CompletedProcess[str]:
+def program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder; what it said is in the result.
 
     Args:
         folder: working folder.
         words: as for ``Request``.
-        pictures: as for ``Request``.
     """
-    said = [folder.parent / f".{folder.name}.{name}" for name in ("output", "errors")]
-    for path in said:
-        path.write_text("")
-    output, errors = map(str, said)
-    code = run(Request(words=list(words), folder=str(folder), output=output, errors=errors, pictures=pictures))
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in said]
-    for path in said:
-        path.unlink()
+    with tempfile.TemporaryDirectory() as name:
+        said = [Path(name) / stream for stream in ("output", "errors")]
+        code = run(Request(words=list(words), folder=str(folder), output=str(said[0]), errors=str(said[1])))
+        texts = [path.read_text(encoding="utf-8", errors="replace") for path in said]
     return subprocess.CompletedProcess(words, code, *texts)

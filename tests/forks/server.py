@@ -2,6 +2,7 @@
 
 A process of its own for every program would import torch and Lightning for many seconds. This one reads a JSON line
 with the fields of ``tests.forks.client.Request``, runs the program in a fork, and answers ``{"code": ...}``.
+Pictures are written and stay empty: other tests look at them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parents[2]
+LONGEST_S = 300
 SLOW = (
     "torch",
     "pytorch_lightning",
@@ -66,12 +68,10 @@ def in_a_fork(request: dict[str, Any]) -> int:
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        signal.alarm(request["longest_s"])
+        signal.alarm(LONGEST_S)
         for stream, path in ((1, request["output"]), (2, request["errors"])):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
         os.environ.update(request["environment"])
-        if not request["pictures"]:
-            importlib.import_module("matplotlib.figure").Figure.draw = lambda self, renderer: None
         os._exit(_code(request["words"], request["folder"]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with suppress(ProcessLookupError):  # workers that the program left behind, each with its own copy of torch
@@ -100,6 +100,8 @@ def main() -> None:
     """Serve until the input ends."""
     for module in SLOW:
         importlib.import_module(module)
+    figure = importlib.import_module("matplotlib.figure").Figure
+    figure.draw = lambda self, renderer: None  # most of the time of a small run would go into pictures
     for line in sys.stdin:
         print(json.dumps({"code": in_a_fork(json.loads(line))}), flush=True)
 

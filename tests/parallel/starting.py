@@ -29,14 +29,14 @@ def here(*overrides: str) -> None:
         main()
 
 
-def start(words: Sequence[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
+def start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start Python with ``words`` in a group of processes of its own, its output in ``log``."""
     with log.open("ab") as stream:
         return subprocess.Popen(
             [sys.executable, *words],
             stdout=stream,
             stderr=stream,
-            env=ENVIRONMENT | environment,
+            env=ENVIRONMENT,
             start_new_session=True,
         )
 

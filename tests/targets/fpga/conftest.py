@@ -30,6 +30,7 @@ from lightning_neuro.targets.fpga.subject import Subject
 from lightning_neuro.targets.proofs import Proof
 from tests.targets.fpga.networks import draw_vectors
 
+Drawn = tuple[HardwareGraph, tuple[int, ...], TestVectors]
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="apt-get install ghdl-mcode")
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="apt-get install iverilog")
 needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="apt-get install yosys")
@@ -49,6 +50,23 @@ def job(graph: HardwareGraph, vectors: TestVectors) -> Job:
 def labelled(vectors: TestVectors) -> TestVectors:
     """The golden model's answers as labels, so that the share of right answers is that of equal ones."""
     return dataclasses.replace(vectors, labels=vectors.expected.classes)
+
+
+def written(drawn: Drawn, folder: Path) -> Subject:
+    """The artefact of a drawn network, which the target accepts, in a new folder, ready to be proved."""
+    graph, lanes, vectors = drawn
+    chosen = target(lanes=lanes)
+    assert chosen.check(graph) == (), folder.name
+    folder.mkdir()
+    chosen.write(job(graph, vectors), folder)
+    return Subject(
+        graph=graph,
+        layers=chosen.plan(graph),
+        artefact=folder,
+        vectors=labelled(vectors),
+        clock_mhz=100,
+        timeout_s=120,
+    )
 
 
 def all_classes_as_expected(proof: Proof, subject: Subject) -> bool:

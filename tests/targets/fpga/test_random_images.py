@@ -12,41 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_neuro.graph.hardware_graph import Convolution, HardwareGraph, Pooled
+from lightning_neuro.graph.hardware_graph import Convolution, Pooled
 from lightning_neuro.report import Outcome
-from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
 from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
-from lightning_neuro.targets.fpga.subject import Subject
-from tests.targets.fpga.conftest import all_classes_as_expected, job, labelled, needs_ghdl, needs_icarus, target
+from tests.targets.fpga.conftest import all_classes_as_expected, needs_ghdl, needs_icarus, written
 from tests.targets.fpga.image_networks import digits_like, draw_image_network, draw_timed
 from tests.targets.fpga.networks import draw_network
 
-Drawn = tuple[HardwareGraph, tuple[int, ...], TestVectors]
 CHUNK = 6
-
-
-def subject_of(drawn: Drawn, folder: Path) -> Subject:
-    graph, lanes, vectors = drawn
-    chosen = target(lanes=lanes)
-    assert chosen.check(graph) == ()
-    folder.mkdir()
-    chosen.write(job(graph, vectors), folder)
-    return Subject(
-        graph=graph,
-        layers=chosen.plan(graph),
-        artefact=folder,
-        vectors=labelled(vectors),
-        clock_mhz=100,
-        timeout_s=120,
-    )
 
 
 @needs_ghdl
 @pytest.mark.parametrize("first", range(0, 24, CHUNK))
 def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
-        subject = subject_of(draw_image_network(seed), tmp_path / str(seed))
+        subject = written(draw_image_network(seed), tmp_path / str(seed))
         proof = prove_bit_exact(subject)
         assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
         assert all_classes_as_expected(proof, subject), f"seed {seed}"
@@ -57,7 +38,7 @@ def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) ->
 def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)
-        proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        proof = prove_bit_exact(written(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
         assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
@@ -66,7 +47,7 @@ def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_pa
 def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_network(seed, recurrent=seed % 2 == 1)
-        proof = prove_bit_exact(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        proof = prove_bit_exact(written(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
         assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
@@ -76,7 +57,7 @@ def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_
 def test_verilog_translation_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)
-        proof = prove_equivalence(subject_of(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
+        proof = prove_equivalence(written(draw_timed(seed, graph, lanes), tmp_path / str(seed)))
         assert proof.checks[0].outcome is Outcome.PASSED, f"seed {seed}: {proof.checks[0]}"
 
 
@@ -94,7 +75,7 @@ def test_the_random_networks_have_what_they_are_to_test() -> None:
 @needs_ghdl
 def test_weights_of_a_convolution_are_stored_once(tmp_path: Path) -> None:
     graph, lanes, vectors = digits_like(np.random.default_rng(0), (1, 8, 8), (4, 8, 3), steps=3, samples=1)
-    subject = subject_of((graph, lanes, vectors), tmp_path / "artefact")
+    subject = written((graph, lanes, vectors), tmp_path / "artefact")
     bits = [layer.memory_depth * layer.word_bits for layer in subject.layers]
     assert bits == [p.connection.weight.real.size * 8 for p in graph.projections]
     assert prove_bit_exact(subject).checks[0].outcome is Outcome.PASSED
