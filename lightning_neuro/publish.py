@@ -47,8 +47,25 @@ def publishing(place: Path, *, manifest: str = MANIFEST, inside: Path = Path()) 
 
 
 @contextmanager
-def nir_file(place: Path, remedy: str) -> Iterator[Path]:
+def whole_file(place: Path) -> Iterator[Path]:
     """Yield another name beside ``place``; on success the file moves there, on any error nothing is left.
+
+    Several processes may do so at once.
+
+    Args:
+        place: file to write; an earlier one is replaced.
+    """
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def nir_file(place: Path, remedy: str) -> Iterator[Path]:
+    """A ``whole_file`` whose failures are told as those of a NIR file.
 
     Args:
         place: NIR file to write.
@@ -57,16 +74,13 @@ def nir_file(place: Path, remedy: str) -> Iterator[Path]:
     Raises:
         NirError: the file cannot be written.
     """
-    temporary = place.with_name(f".{place.name}.partial")
     try:
-        yield temporary
-        os.replace(temporary, place)
+        with whole_file(place) as temporary:
+            yield temporary
     except OSError as error:
         raise NirError(
             "the NIR file could not be written", where=str(place), why=str(error), next_command=remedy
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check_place(place: Path, manifest: str) -> None:

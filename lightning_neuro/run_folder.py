@@ -17,6 +17,7 @@ from lightning_neuro.convert.result import ConversionResult
 from lightning_neuro.data.module import ValuesModule
 from lightning_neuro.finish import QuantizedResult
 from lightning_neuro.history import History
+from lightning_neuro.publish import whole_file
 
 Numbers = dict[str, float]
 
@@ -73,9 +74,8 @@ def write_metrics(
 
 def _write_whole(path: Path, text: str) -> None:
     """Other processes of the run, and one that is started after a kill, read the whole file or none."""
-    written = path.with_name(f".{path.name}")
-    written.write_text(text)
-    written.replace(path)
+    with whole_file(path) as written:
+        written.write_text(text)
 
 
 def best_epoch(history: History, trainer: pl.Trainer) -> dict[str, float]:

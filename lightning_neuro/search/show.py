@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lightning_neuro.publish import whole_file
 from lightning_neuro.report.plots import ACCENT, INK, PALE, QUIET, WARN, finish, make_figure
 from lightning_neuro.search.cost import PRICES
 from lightning_neuro.search.measure import Point
@@ -167,6 +167,5 @@ def write(found: Found, out: Path) -> None:
     if found.profile:
         contents["profile.csv"] = profile_csv(found.profile).encode()
     for name, content in contents.items():
-        temporary = out / f".{name}.{os.getpid()}.partial"  # several processes may end at once
-        temporary.write_bytes(content)
-        temporary.replace(out / name)
+        with whole_file(out / name) as temporary:
+            temporary.write_bytes(content)
