@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.forks.client import program
+
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lightning_neuro"
@@ -164,19 +166,23 @@ def test_installed_wheel_works_in_another_folder(built: Built, tmp_path: Path) -
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
-    def run(program: str, *arguments: str) -> str:
-        return call([str(environment / "bin" / program), *arguments], folder)
-
     for module in ("lightning_neuro", "hydra_plugins.lightning_neuro_optuna"):
-        where = run("python", "-c", f"import {module}, sys; print(sys.modules['{module}'].__file__)")
+        where = call([str(python), "-c", f"import {module}, sys; print(sys.modules['{module}'].__file__)"], folder)
         assert Path(where).is_relative_to(site), where
-    assert run("lightning-neuro", "--version") == f"lightning-neuro {PYPROJECT['project']['version']}\n"
+    version = call([str(environment / "bin" / "lightning-neuro"), "--version"], folder)
+    assert version == f"lightning-neuro {PYPROJECT['project']['version']}\n"
+
+    def run(*words: str) -> str:
+        done = program(folder, *words, python=str(python))
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
+        return done.stdout
+
     run("lightning-neuro", "train", *TRAIN)
     assert (folder / "outputs/latest/best.ckpt").is_file()
     assert "recommended" in run("lightning-neuro", "search", "outputs/latest/best.ckpt", *SPACE)
     assert "0 of" in run("lightning-neuro", "export", "outputs/latest/best.ckpt", "samples=2")
     assert json.loads(run("lightning-neuro", "doctor", "--json"))["ok"] is True
-    missing = [program for program in ("ghdl", "iverilog", "vvp") if shutil.which(program) is None]
+    missing = [name for name in ("ghdl", "iverilog", "vvp") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"all but deploy passed; without {', '.join(missing)} that proves nothing")
     run("deploy", "outputs/latest/best.ckpt", "target=fpga", "verify.samples=2", "target.synthesis=false")

@@ -124,8 +124,8 @@ def _fire(drive, bias, threshold, v_init, to_zero, where, spikes, counts):  # pr
     v, count = np.empty(size, drive.dtype), np.empty(size, drive.dtype)
     one, zero = drive.dtype.type(1), drive.dtype.type(0)
     for r in range(samples):
-        v[:] = v_init
-        count[:] = zero
+        for n in range(size):  # `v[:] = v_init` would compile a sentence about shapes, for seconds
+            v[n], count[n] = v_init[n], zero
         for t in range(steps):
             d, s = drive[r, t if given > 1 else 0], spikes[r, t]
             if to_zero:
@@ -144,4 +144,5 @@ def _fire(drive, bias, threshold, v_init, to_zero, where, spikes, counts):  # pr
                 for n in range(size):
                     count[n] += s[n]
                 if where[t] >= 0:
-                    counts[r, where[t], :] = count
+                    for n in range(size):
+                        counts[r, where[t], n] = count[n]

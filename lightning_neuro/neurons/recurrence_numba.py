@@ -53,7 +53,8 @@ def _integrate(current, beta, threshold, reset, delay, spikes, visible, membrane
                     s[n] = one if value > threshold[n] else zero
                     carry[n] = value
             if delay == 0 and reset != 0:
-                seen[:] = carry
+                for n in range(size):  # `seen[:] = carry` would compile a sentence about shapes, for four seconds
+                    seen[n] = carry[n]
 
 
 @njit(cache=True, nogil=True)

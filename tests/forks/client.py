@@ -34,37 +34,41 @@ class Request:
 
 
 @cache
-def server() -> subprocess.Popen[str]:
+def server(python: str) -> subprocess.Popen[str]:
     """One process for all tests of a worker; it ends with it."""
-    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "COLUMNS": "100"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "COLUMNS": "100"}
+    environment["PYTHONPATH"] = str(ROOT)
+    if python != sys.executable:  # another environment has its own package
+        del environment["PYTHONPATH"]
     found = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("server.py"))],
+        [python, str(Path(__file__).with_name("server.py"))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | own,
+        env=environment,
         text=True,
     )
     atexit.register(found.communicate)
     return found
 
 
-def run(request: Request) -> int:
-    """Run a program; returns its exit code, negative where a signal ended it."""
-    asked, answer = server().stdin, server().stdout
+def run(request: Request, python: str = sys.executable) -> int:
+    """Run a program, of another environment if ``python`` is its; returns its exit code, negative after a signal."""
+    asked, answer = server(python).stdin, server(python).stdout
     assert asked is not None and answer is not None
     print(json.dumps(dataclasses.asdict(request)), file=asked, flush=True)
     return json.loads(answer.readline())["code"]
 
 
-def program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def program(folder: Path, *words: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder; what it said is in the result.
 
     Args:
         folder: working folder.
         words: as for ``Request``.
+        python: interpreter of the environment whose program it is.
     """
     with tempfile.TemporaryDirectory() as name:
         said = [Path(name) / stream for stream in ("output", "errors")]
-        code = run(Request(words=list(words), folder=str(folder), output=str(said[0]), errors=str(said[1])))
+        code = run(Request(words=list(words), folder=str(folder), output=str(said[0]), errors=str(said[1])), python)
         texts = [path.read_text(encoding="utf-8", errors="replace") for path in said]
     return subprocess.CompletedProcess(words, code, *texts)

@@ -18,8 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-ROOT = Path(__file__).parents[2]
+import numpy as np
+
+SCRIPTS = ("deploy", "lightning-neuro")
 LONGEST_S = 300
 SLOW = (
     "torch",
@@ -47,11 +48,10 @@ SLOW = (
 
 def run(words: list[str]) -> None:
     """Run a program in this process, as the shell would."""
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    if words[0] in scripts:
-        module, _, function = scripts[words[0]].partition(":")
-        sys.argv = words
-        getattr(importlib.import_module(module), function)()
+    script = Path(sys.executable).with_name(words[0])
+    if words[0] in SCRIPTS:
+        sys.argv = [str(script), *words[1:]]
+        runpy.run_path(str(script), run_name="__main__")
     elif words[:2] == ["python", "-m"]:
         sys.argv = words[2:]
         runpy.run_module(words[2], run_name="__main__", alter_sys=True)
@@ -96,10 +96,20 @@ def _code(words: list[str], folder: str) -> int:
     return code
 
 
-def main() -> None:
-    """Serve until the input ends."""
+def prepare() -> None:
+    """What every program would do again: its imports, Hydra's search for plugins, the begin of numba's dispatcher."""
     for module in SLOW:
         importlib.import_module(module)
+    config = importlib.import_module("lightning_neuro.config")
+    config.compose_overrides("train", ["model=lif"], next_command="")
+    importlib.import_module("lightning_neuro.data.augment").shifted(
+        np.zeros((1, 4)), np.zeros(1, np.uint64), 0, side=2, limit=1.0, seed=0
+    )
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    prepare()
     figure = importlib.import_module("matplotlib.figure").Figure
     figure.draw = lambda self, renderer: None  # most of the time of a small run would go into pictures
     for line in sys.stdin:

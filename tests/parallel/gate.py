@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -38,3 +39,15 @@ class Break(pl.Callback):
         if trainer.current_epoch > 0 and self.path.exists() and self.path.read_text() == folder.name:
             self.path.unlink()
             raise Killed
+
+
+class PowerCut(pl.Callback):
+    """Kills all processes of a run after its first epoch, while ``path`` exists, which it removes."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch > 0 and trainer.is_global_zero and self.path.exists():
+            self.path.unlink()
+            os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.forks.client import Request, run
-from tests.parallel.starting import ROOT, finish, free_port, here, kill, losses, start, state, wait_until
+from tests.forks.client import Request, program, run
+from tests.parallel.starting import ROOT, free_port, here, losses, state
 
 EPOCHS = 3
 SAME = 1e-5  # of losses about 1: only the order of sums differs
@@ -58,12 +59,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Folder of a run in two processes of one machine that was killed and started again, and what it then said."""
     folder = tmp_path_factory.mktemp("killed")
-    command = [str(ROOT / "train.py"), *words("lif", folder / "run"), "trainer=ddp", "resume=true"]
-    process = start(command, folder / "first")
-    wait_until((folder / "run" / "last.ckpt").is_file, process, folder / "first")
-    kill(process)
-    assert not (folder / "run" / "metrics.json").exists()
-    return folder / "run", finish(start(command, folder / "log"), folder / "log")
+    cut = ["+callbacks.cut._target_=tests.parallel.gate.PowerCut", f"+callbacks.cut.path={folder / 'cut'}"]
+    command = ["python", str(ROOT / "train.py"), *words("lif", folder / "run"), "trainer=ddp", "resume=true", *cut]
+    (folder / "cut").touch()
+    assert program(folder, *command).returncode == -signal.SIGKILL
+    assert (folder / "run" / "last.ckpt").is_file() and not (folder / "run" / "metrics.json").exists()
+    done = program(folder, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "run", done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("model", RUNS)

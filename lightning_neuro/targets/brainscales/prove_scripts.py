@@ -15,7 +15,7 @@ import numpy as np
 from lightning_neuro.errors import ToolError
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.brainscales.artefact import EXPECTED
-from lightning_neuro.targets.brainscales.fake_stack import FOLDER
+from lightning_neuro.targets.brainscales.fake_stack import FOLDER, SEVERAL
 from lightning_neuro.targets.brainscales.fake_stack.stand_in_chip import SETTINGS
 from lightning_neuro.targets.brainscales.script import HXTORCH, PYNN
 from lightning_neuro.targets.brainscales.subject import Subject
@@ -42,8 +42,7 @@ def prove_pynn(subject: Subject) -> Proof:
 
 def _pynn(subject: Subject, work: Path) -> Proof:
     start = time.perf_counter()
-    found = run_script(subject, work, PYNN, [])
-    run_script(subject, work, PYNN, ["--check"])
+    found, _ = run_script(subject, work, PYNN, [[], ["--check"]])
     with np.load(subject.artefact / EXPECTED) as file:
         expected = dict(file)
     alone = total = 0
@@ -74,8 +73,7 @@ def prove_hxtorch(subject: Subject) -> Proof:
 def _hxtorch(subject: Subject, work: Path) -> Proof:
     start = time.perf_counter()
     options = ["--dt", str(STEP_US)]
-    found = run_script(subject, work, HXTORCH, options)
-    mocked = run_script(subject, work, HXTORCH, [*options, "--mock", "--samples", "20"])
+    found, mocked = run_script(subject, work, HXTORCH, [options, [*options, "--mock", "--samples", "20"]])
     with np.load(subject.artefact / EXPECTED) as file:
         classes = file["classes"]
     same = float((found["classes"] == classes).mean())
@@ -93,16 +91,22 @@ def first_times(spikes: dict[str, Any], name: str, shape: tuple[int, int]) -> An
     return times
 
 
-def run_script(subject: Subject, work: Path, script: str, options: Sequence[str]) -> dict[str, Any]:
+def run_script(subject: Subject, work: Path, script: str, calls: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Run one of the artefact's scripts with the stand-in in front of the path.
 
+    Args:
+        subject: what is proved.
+        work: folder to run in.
+        script: name of the script.
+        calls: options of each call, one after the other.
+
     Returns:
-        What it wrote; nothing with ``--check``.
+        What each call wrote; nothing with ``--check``.
 
     Raises:
         ToolError: the stand-in refused something, or the script ended with an error.
     """
-    analog, out = subject.prepared.analog, work / "result.npz"
+    analog = subject.prepared.analog
     settings = {
         "profile": "ideal",
         "weight_scale": analog.weight_scale,
@@ -113,14 +117,19 @@ def run_script(subject: Subject, work: Path, script: str, options: Sequence[str]
     (work / "chip.json").write_text(json.dumps(settings))
     package = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join([str(FOLDER), package, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-B", str(subject.artefact / script), "--out", str(out), *options]
+    written = [work / f"result{number}.npz" for number in range(len(calls))]
+    asked = [json.dumps([*options, "--out", str(out)]) for options, out in zip(calls, written, strict=True)]
+    command = [sys.executable, "-B", str(SEVERAL), str(subject.artefact / script), *asked]
     env = {"PYTHONPATH": path, SETTINGS: str(work / "chip.json")}
     run_tool(command, cwd=work, timeout_s=subject.timeout_s, env=env)
+    return [_read(script, options, out) for options, out in zip(calls, written, strict=True)]
+
+
+def _read(script: str, options: Sequence[str], out: Path) -> dict[str, Any]:
     if "--check" in options:
         return {}
     if not out.is_file():
-        raise ToolError(
-            f"{script} wrote no result.npz", where=str(work), why="it ended early", next_command=f"python {script}"
-        )
+        said = f"{script} wrote no {out.name}"
+        raise ToolError(said, where=str(out.parent), why="it ended early", next_command=f"python {script}")
     with np.load(out) as file:
         return dict(file)

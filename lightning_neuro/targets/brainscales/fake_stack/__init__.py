@@ -10,3 +10,5 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 """Goes in front of PYTHONPATH."""
+SEVERAL = FOLDER / "several.py"
+"""Runs a script several times in one process."""
