@@ -7,9 +7,10 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,20 +131,38 @@ def run_tool(
     """
     command = tuple(str(arg) for arg in args)
     start = time.perf_counter()
-    process = _start(command, cwd, env)
+    process = None
     try:
+        with _interrupts_later():
+            process = _start(command, cwd, env)
         stdout, stderr = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        stdout, stderr = _end_group(process)
-        how = f"took longer than {timeout_s:g} s and was ended"
-        raise _failure(command, cwd, how, stdout, stderr) from None
-    except BaseException:  # Ctrl-C included: nothing may stay behind
-        _end_group(process)
+    except BaseException as error:  # Ctrl-C included: nothing may stay behind
+        stdout, stderr = ("", "") if process is None else _end_group(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            how = f"took longer than {timeout_s:g} s and was ended"
+            raise _failure(command, cwd, how, stdout, stderr) from None
         raise
     seconds = time.perf_counter() - start
     if check and process.returncode != 0:
         raise _failure(command, cwd, _how_it_ended(process.returncode), stdout, stderr)
     return CompletedRun(args=command, rc=process.returncode, stdout=stdout, stderr=stderr, seconds=seconds)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """A Ctrl-C that comes while a program is started is handled when it can be ended."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # no interrupt reaches other threads, and nobody waits for one that is ignored
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for number in came[:1]:
+        before(number, None)
 
 
 def _start(command: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None) -> subprocess.Popen[str]:

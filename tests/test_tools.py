@@ -1,11 +1,14 @@
 import os
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lightning_neuro import tools
 from lightning_neuro.errors import ToolError
 from lightning_neuro.tools import environment_variable, find_tool, require_tool, run_tool
 
@@ -145,4 +148,20 @@ def test_interrupt_ends_the_program_and_its_children(tmp_path: Path) -> None:
         thread.start()
         run_tool([MOCKS / "hangs"], cwd=tmp_path, timeout_s=30)
     thread.join()
+    assert wait_until_gone([int(pid) for pid in (tmp_path / "pids").read_text().split()])
+
+
+def test_interrupt_while_the_program_starts_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = subprocess.Popen
+
+    def interrupted(*args: Any, **kwargs: Any) -> subprocess.Popen[str]:
+        process = started(*args, **kwargs)
+        while not (tmp_path / "pids").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), 2)
+        return process
+
+    monkeypatch.setattr(tools.subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_tool([MOCKS / "hangs"], cwd=tmp_path, timeout_s=30)
     assert wait_until_gone([int(pid) for pid in (tmp_path / "pids").read_text().split()])
