@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lightning_neuro.report.plots import arrange
+
 INK, GRID = "#22262b", "#e6e8eb"
 TRAIN, VAL, TEST = "#9aa5b1", "#1f6feb", "#d1495b"
 LAYERS = ("#00798c", "#edae49", "#d1495b", "#66a182", "#6c4f9c", "#2e4057")
@@ -45,6 +47,7 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], test: Mapping[str, float]
     for axes in activity:
         _lines(axes, epochs, labels, title, factor)
         axes.set_ylim(bottom=0)
+    arrange(figure)
     figure.savefig(path)
 
 

@@ -58,6 +58,18 @@ def make_figure(width: float, height: float) -> Figure:
 
 def finish(figure: Figure, title: str, caption: str) -> Plot:
     """Give the axes of a figure the house's look and write it as PNG, and as SVG with the style sheet's colours."""
+    _tidy(figure)
+    arrange(figure)
+    return Plot(title=title, png=_png(figure), caption=caption, svg=_svg(figure))
+
+
+def arrange(figure: Figure) -> None:
+    """Lay the panels of a figure out, once for all its files: each would lay them out twice again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _tidy(figure: Figure) -> None:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(QUIET)
@@ -65,9 +77,12 @@ def finish(figure: Figure, title: str, caption: str) -> Plot:
         axes.set_axisbelow(True)
         axes.xaxis.label.set(color=INK, fontsize=9)
         axes.yaxis.label.set(color=INK, fontsize=9)
+
+
+def _png(figure: Figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})  # the same picture is the same bytes
-    return Plot(title=title, png=out.getvalue(), caption=caption, svg=_svg(figure))
+    return out.getvalue()
 
 
 def _svg(figure: Figure) -> str:
@@ -84,8 +99,10 @@ def _svg(figure: Figure) -> str:
 
 
 def titled(figure: Figure, title: str, caption: str) -> Plot:
-    """Finish a picture that lies in a folder, not in a report: title and caption are written into it too."""
+    """Finish a picture that lies in a folder, not in a report: title and caption are written into it; no SVG."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, weight="bold")
     lines = "\n".join(wrap(caption, int(15 * figure.get_figwidth())))
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=INK)
-    return finish(figure, title, caption)
+    _tidy(figure)
+    arrange(figure)
+    return Plot(title=title, png=_png(figure), caption=caption)
