@@ -1,17 +1,29 @@
-"""What all tests share: the flag that rewrites golden files, and the folder of real data."""
+"""What all tests share: the flag that rewrites golden files, the folder of real data, and pictures that stay empty."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files; review them as diffs")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Write pictures without drawing them, which takes as long as a small training, but for tests that look at them."""
+    with nullcontext() if item.get_closest_marker("draws") else pytest.MonkeyPatch.context() as patch:
+        if patch is not None:
+            patch.setattr(Figure, "draw", lambda figure, renderer: None)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

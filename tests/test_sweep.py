@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -50,22 +52,46 @@ def test_the_csv_holds_every_number(tmp_path):
     assert rows[1] == {"overrides": "seed=1 model=lif", "test_accuracy": "0.96", "seconds": "12.0"}
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_a_sweep_over_seeds_ends_with_its_table(monkeypatch, tmp_path, capsys, launcher):
-    if launcher != "basic":
-        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    monkeypatch.chdir(tmp_path)
-    settings = ["trainer=debug", "callbacks.quantize=null", "callbacks.nir=null"]
-    options = [f"hydra.sweep.dir={tmp_path / 'sweep'}", f"hydra/launcher={launcher}"]
-    records = tmp_path / "sweep" / RECORDS
+SETTINGS = ("trainer=debug", "callbacks.quantize=null", "callbacks.nir=null")
+
+
+def sweep(folder: Path, *options: str) -> list[dict[str, str]]:
+    """Train with two seeds; returns the rows of the table in ``folder``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        patch.setattr(sys, "argv", ["train.py", "-m", "seed=0,1", *SETTINGS, f"hydra.sweep.dir={folder}", *options])
+        main()
+    return list(csv.DictReader((folder / "sweep.csv").open()))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, str]]]:
+    """Folder of a sweep whose earlier start had more runs, and its table."""
+    folder = tmp_path_factory.mktemp("swept") / "sweep"
+    records = folder / RECORDS
     records.mkdir(parents=True)
-    for number, accuracy in ((0, 2.0), (7, 0.5)):  # an earlier start of the sweep had more runs: they stay in the table
-        record = {"overrides": [f"seed={number}", *settings], "numbers": {"test_accuracy": accuracy}}
+    for number, accuracy in ((0, 2.0), (7, 0.5)):
+        record = {"overrides": [f"seed={number}", *SETTINGS], "numbers": {"test_accuracy": accuracy}}
         (records / f"{number:06}.json").write_text(json.dumps(record))
-    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=0,1", *settings, *options])
-    main()
-    rows = list(csv.DictReader((tmp_path / "sweep" / "sweep.csv").open()))
+    return folder, sweep(folder)
+
+
+def test_a_sweep_over_seeds_ends_with_its_table(swept: tuple[Path, list[dict[str, str]]]) -> None:
+    folder, rows = swept
     assert [row["overrides"] for row in rows] == ["seed=0", "seed=1", "seed=7"]
     assert all(0 < float(row["test_accuracy"]) < 1 for row in rows)
-    assert len(list(records.iterdir())) == 3
+    assert len(list((folder / RECORDS).iterdir())) == 3
+
+
+def test_runs_side_by_side_have_the_numbers_of_runs_in_a_row(
+    swept: tuple[Path, list[dict[str, str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of them is there already: only the other one needs a process that imports torch."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    folder, before = swept
+    shutil.rmtree(folder / "1")
+    rows = sweep(folder, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert (folder / "1" / "metrics.json").is_file()
+    for name in ("overrides", "test_accuracy", "test_loss"):
+        assert [row[name] for row in rows] == [row[name] for row in before]
     assert "standard deviation" in capsys.readouterr().out

@@ -32,6 +32,7 @@ def train(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.draws
 def test_a_run_ends_with_a_spiking_network_its_numbers_and_its_pictures(train, tmp_path):
     code, out, _ = train(*SMALL, "model.conversion.split_layer=1", "model.conversion.early_stop=4.0")
     run = tmp_path / "outputs" / "run"

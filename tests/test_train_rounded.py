@@ -61,7 +61,7 @@ def test_a_fine_tuned_run_keeps_its_weights_when_it_is_rounded(runs: Path) -> No
 def test_the_recommended_widths_are_deployed_with_the_accuracy_of_the_search(runs: Path, tmp_path: Path) -> None:
     path = copied(runs / "rounded" / "best.ckpt", tmp_path)
     found, _ = search_from_overrides(path, FEW, silent)
-    deploy = ("target=fpga", "quantize=recommended", "verify.samples=2")
+    deploy = ("target=fpga", "target.synthesis=false", "quantize=recommended", "verify.samples=2")
     report, _ = deploy_from_overrides(path, deploy, silent)
     assert found.recommended is not None and report.ok
     assert report.accuracy.quantized == found.recommended.accuracy
@@ -72,7 +72,8 @@ def test_the_recommended_widths_are_deployed_with_the_accuracy_of_the_search(run
 @needs_ghdl
 def test_every_layer_may_have_widths_of_its_own(runs: Path, tmp_path: Path) -> None:
     path = copied(runs / "plain" / "best.ckpt", tmp_path)
-    overrides = ("target=fpga", "quantize.weight_bits=[4,6]", "quantize.state_bits=[9,11]", "verify.samples=2")
+    widths = ("quantize.weight_bits=[4,6]", "quantize.state_bits=[9,11]")
+    overrides = ("target=fpga", "target.synthesis=false", "verify.samples=2", *widths)
     report, folder = deploy_from_overrides(path, overrides, silent)
     assert report.ok and [p.weight_bits for p in report.graph.populations] == [4, 6]
     assert [p.state_bits for p in report.graph.populations] == [9, 11]

@@ -46,6 +46,7 @@ def test_three_epochs_beat_chance_and_leave_pictures(train, tmp_path):  # noqa: 
     assert "s per epoch" in out
 
 
+@pytest.mark.draws
 def test_pictures_of_a_checkpoint_are_those_of_the_run(train, tmp_path):  # noqa: F811
     train(*QUICK, "trainer.max_epochs=1")
     folder = tmp_path / "outputs" / "run"

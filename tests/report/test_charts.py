@@ -13,6 +13,8 @@ from lightning_neuro.report.plots import spike_time_errors
 from tests.report.conftest import HIDDEN
 from tests.report.test_html import Tags
 
+pytestmark = pytest.mark.draws
+
 RNG = np.random.default_rng(0)
 STEPPED = raster.Time(unit="step", low=-0.5, high=15.5, stepped=True)
 

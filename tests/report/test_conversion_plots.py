@@ -8,6 +8,8 @@ import pytest
 from lightning_neuro.report import conversion_plots as plots
 from lightning_neuro.report.conversion_pictures import groups
 
+pytestmark = pytest.mark.draws
+
 STEPS = (1, 2, 4, 8)
 
 

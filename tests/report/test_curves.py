@@ -7,6 +7,8 @@ from matplotlib.image import imread
 
 from lightning_neuro.report.curves import draw_curves
 
+pytestmark = pytest.mark.draws
+
 EPOCH = {"epoch": 0, "train/loss": 1.0, "val/loss": 1.1, "train/accuracy": 0.5, "val/accuracy": 0.4}
 
 

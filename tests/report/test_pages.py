@@ -20,7 +20,7 @@ from tests.forks.client import program
 from tests.report.browser import Seen, browser, needs_chromium, visit
 from tests.targets.fpga.conftest import needs_ghdl
 
-pytestmark = [needs_chromium, needs_ghdl]
+pytestmark = [pytest.mark.draws, needs_chromium, needs_ghdl]
 VIEWS = [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
 PAPER = {"light": (246, 247, 249), "dark": (20, 23, 27)}
 

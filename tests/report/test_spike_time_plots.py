@@ -9,6 +9,8 @@ from lightning_neuro.report import spike_time_plots as plots
 from lightning_neuro.report.model import Plot
 from lightning_neuro.report.spike_time_pictures import mirrored
 
+pytestmark = pytest.mark.draws
+
 GENERATOR = np.random.default_rng(0)
 OUTPUTS = GENERATOR.uniform(0.5, 2.5, (60, 3))
 LABELS = np.arange(60) % 3

@@ -305,6 +305,7 @@ def test_the_table_names_every_neuron_and_every_row() -> None:
     assert int(source["driver"]) % 4 == int(source["padi_bus"]) == 0
 
 
+@pytest.mark.draws
 def test_the_picture_shows_each_synapse_in_the_colour_of_its_source() -> None:
     placement = only(SMALL)
     colours = population_colours(SMALL)
@@ -319,6 +320,7 @@ def test_the_picture_shows_each_synapse_in_the_colour_of_its_source() -> None:
     assert placement_plot(SMALL, placed(SMALL)).png.startswith(b"\x89PNG")
 
 
+@pytest.mark.draws
 def test_the_picture_says_how_many_runs_it_leaves_out() -> None:
     network = chip_chain([784, 256, 10])
     assert "5 in all" in placement_plot(network, placed(network)).caption

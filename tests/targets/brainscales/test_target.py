@@ -51,6 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Verification, Path]
     return made.verify(job, relative, quiet), folder
 
 
+@pytest.mark.draws
 def test_every_check_is_listed_and_passes(found: tuple[Verification, Path]) -> None:
     assert outcomes(found[0]) == dict.fromkeys([name for name, _, _ in PROOFS], Outcome.PASSED)
     texts = {check.name: f"{check.got} {check.detail}" for check in found[0].checks}

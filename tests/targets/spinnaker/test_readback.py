@@ -128,6 +128,7 @@ def test_every_layer_has_its_colour_and_a_bias_a_pale_one() -> None:
     assert len(set(many.values())) == 30
 
 
+@pytest.mark.draws
 def test_the_same_placement_is_the_same_picture() -> None:
     assert placement_plot(image()) == placement_plot(image())
     assert "3 of them run the network, on 1 of 2 chips" in placement_plot(image()).caption

@@ -90,6 +90,7 @@ def test_estimates_agree_with_the_board(network: str, request: pytest.FixtureReq
 
 
 @needs_spynnaker
+@pytest.mark.draws
 def test_report_gets_numbers_by_layer_and_a_picture(convolutional: tuple[boards.Deployed, BoardImage]) -> None:
     _, image = convolutional
     resources = board_resources(image)
