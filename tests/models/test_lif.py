@@ -85,6 +85,8 @@ def fit(model: LIFClassifier, folder, epochs: int = 15, **options) -> pl.Trainer
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=epochs,
         **{"enable_checkpointing": False, **options},
     )
     trainer.fit(model, loader, loader)

@@ -83,7 +83,9 @@ def fit(model: SpikeTimeClassifier, folder, epochs: int, **options) -> pl.Traine
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
-        **options,
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=epochs,
+        **{"enable_checkpointing": False, **options},
     )
     trainer.fit(model, loader, loader)
     return trainer
