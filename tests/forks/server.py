@@ -72,14 +72,15 @@ def in_a_fork(request: dict[str, Any]) -> int:
         for stream, path in ((1, request["output"]), (2, request["errors"])):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
         os.environ.update(request["environment"])
-        os._exit(_code(request["words"], request["folder"]))
+        os._exit(run_to_its_code(request["words"], request["folder"]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with suppress(ProcessLookupError):  # workers that the program left behind, each with its own copy of torch
         os.killpg(child, signal.SIGKILL)
     return code
 
 
-def _code(words: list[str], folder: str) -> int:
+def run_to_its_code(words: list[str], folder: str) -> int:
+    """Run a program in a folder, in this process; returns the code it would exit with."""
     try:
         os.chdir(folder)
         run(words)

@@ -33,6 +33,8 @@ from lightning_neuro.search.journal import Heading, Journal
 from lightning_neuro.search.measure import Point, saturation
 from lightning_neuro.search.run import JOURNAL
 from lightning_neuro.search.space import Space, from_numbers, grid, label, numbers
+from tests.conftest import ROOT
+from tests.forks.client import program
 from tests.graph.networks import quantized_chain, spikes
 from tests.test_checkpoint import small_network, small_plain
 
@@ -231,19 +233,9 @@ def test_foreign_samples_without_labels_are_refused(checkpoint: Path) -> None:
 
 def test_two_processes_share_a_folder_and_spoil_nothing(checkpoint: Path) -> None:
     wide = ("space.weight_bits=[2,3,4,5,6]", "space.state_bits=[6,7,8,9]", "space.leak_bits=[3]", "workers=1")
-    command = [
-        sys.executable,
-        "-m",
-        "lightning_neuro.cli",
-        "search",
-        str(checkpoint),
-        *wide,
-        "tolerance=1.0",
-        "keep=false",
-    ]
-    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=240)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
+    words = ["lightning-neuro", "search", str(checkpoint), *wide, "tolerance=1.0", "keep=false"]
+    done = program(checkpoint.parent, "python", str(ROOT / "tests/forks/together.py"), *[json.dumps(words)] * 2)
+    assert done.returncode == 0, done.stderr
     lines = (checkpoint.parent / "search" / JOURNAL).read_text().splitlines()
     widths_of_lines = [str(json.loads(line)["widths"]) for line in lines[1:]]
     assert len(widths_of_lines) == len(set(widths_of_lines)) == 20
