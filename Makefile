@@ -50,7 +50,8 @@ $(VENV)/.with-targets: ALSO := $(VENV)/.with-fpga
 $(VENV)/.with-dev: ALSO := $(VENV)/.with-fpga $(VENV)/.with-targets
 $(VENV)/.with-%: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing the pinned packages; this takes a few minutes the first time"
-	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m pip install --disable-pip-version-check $(QUIET) --no-compile --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true # on all cores; pip compiles on one
 	@touch $(ALSO) $@
 
 # System tools are optional: without them their checks are reported as skipped. One attempt is enough; the stamp keeps

@@ -25,6 +25,7 @@ from lightning_neuro.data.spike_time_set import SpikeTimeSet
 from lightning_neuro.errors import CheckpointError, DataError, first_line
 from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.stored import StoredQuantization
+from lightning_neuro.publish import whole_file
 from lightning_neuro.schemas import CHECKPOINT as SCHEMA
 from lightning_neuro.schemas import refuse_newer
 
@@ -253,12 +254,10 @@ def write_checkpoint(checkpoint: Plain, path: Path) -> None:
     Raises:
         CheckpointError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        torch.save(checkpoint, temporary)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            torch.save(checkpoint, temporary)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(
             "the checkpoint could not be written",
             where=str(path),
