@@ -1,7 +1,8 @@
-"""What all tests share: the flag that rewrites golden files, the folder of real data, and pictures that stay empty."""
+"""What all tests share: the flag that rewrites golden files, the folder of real data, and what makes them quick."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from contextlib import nullcontext
@@ -15,6 +16,13 @@ ROOT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files; review them as diffs")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests and all modules stay to the end: Lightning's calls of the garbage collector can skip them."""
+    del session
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

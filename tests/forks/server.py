@@ -7,6 +7,7 @@ Pictures are written and stay empty: other tests look at them.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -106,6 +107,8 @@ def prepare() -> None:
     importlib.import_module("lightning_neuro.data.augment").shifted(
         np.zeros((1, 4)), np.zeros(1, np.uint64), 0, side=2, limit=1.0, seed=0
     )
+    gc.collect()
+    gc.freeze()  # no fork looks at what is there already
 
 
 def main() -> None:
