@@ -2,6 +2,7 @@
 #   make demo-quick  train the default network, deploy it to FPGA, print what was proved
 #   make demo        three models on three targets, trained and proved: outputs/demo/index.html
 #   make test        run the test suite             (ARGS="-k golden -x" passes options to pytest)
+#   make test-all    the same with more networks, files and pages
 #   make lint        ruff and pyright
 #   make docs        build the documentation into site/
 #   make setup       only the set-up                (PYTHON=python3.12 selects the interpreter)
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-quick test lint docs setup clean
+.PHONY: help demo demo-quick test test-all lint docs setup clean
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -78,8 +79,9 @@ demo: $(VENV)/.with-targets $(VENV)/.tools-simulators
 	@$(BIN)/python -m lightning_neuro.demo
 
 # One thread in each worker: two workers with two threads each on two cores are slower than with one.
-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --quiet $(ARGS)
+test: DEPTH := -m 'not thorough'
+test test-all: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --quiet $(DEPTH) $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

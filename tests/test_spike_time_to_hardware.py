@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.depth import thorough
 from tests.forks.client import program
 from tests.test_end_to_end import needs_tools
 
@@ -39,6 +40,7 @@ def deployed(run_folder: Path, target: str, *more: str) -> dict[str, dict[str, s
 @pytest.mark.skipif(
     not all(find_spec(name) for name in ("nest", "spynnaker")), reason="pip install nest-simulator sPyNNaker"
 )
+@thorough
 def test_the_script_for_spinnaker_is_proved(run_folder: Path) -> None:
     checks = deployed(run_folder, "spinnaker", "verify.samples=10", "verify.strict=true")
     assert list(checks) == [

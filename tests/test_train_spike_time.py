@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lightning_neuro.report.spike_time_pictures import pictures_of_checkpoint
+from tests.depth import thorough
 from tests.test_train import train  # noqa: F401 (a fixture)
 
 YIN_YANG = ("model=spike_time", "data=yin_yang", "callbacks.progress=null", "callbacks.nir=null")
@@ -57,7 +58,9 @@ def test_pictures_of_a_checkpoint_are_those_of_the_run(train, tmp_path):  # noqa
     assert {path.name: path.read_bytes() for path in files} == during
 
 
-@pytest.mark.parametrize("more", [(), NOISE], ids=["plain", "noise, delays and bumps"])
+@pytest.mark.parametrize(
+    "more", [pytest.param((), marks=thorough), NOISE], ids=["plain", "noise, delays and bumps"]
+)
 def test_a_resumed_run_continues_bit_by_bit(train, tmp_path, more):  # noqa: F811
     options = (*QUICK, "test=false", *more)
     train(*options, "trainer.max_epochs=4", folder="outputs/whole")

@@ -10,6 +10,7 @@ import pytest
 
 from lightning_neuro.errors import NeuroError
 from lightning_neuro.graph.nir_file import read_nir
+from tests.depth import graded
 from tests.graph.malformed import BASES, DT, cases, damaged, write_bases
 from tests.test_deploy import run
 
@@ -29,7 +30,7 @@ def test_the_undamaged_files_deploy(bases: Path, base: str) -> None:
     assert report.ok
 
 
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", graded(BASES, 1))
 def test_every_damage_is_one_message(bases: Path, tmp_path: Path, base: str) -> None:
     mine = [case for case in cases(bases) if case[1] == base]
     wrong: list[str] = []

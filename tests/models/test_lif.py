@@ -17,6 +17,7 @@ from lightning_neuro.models.lif import LIFClassifier
 from lightning_neuro.models.readout import READOUTS, decide, make_loss
 from lightning_neuro.models.schedule import SCHEDULES, one_cycle
 from lightning_neuro.neurons import LIF
+from tests.depth import graded
 
 OPTIONS = {
     "layers": [20, 16, 4],
@@ -94,7 +95,7 @@ def fit(model: LIFClassifier, folder, epochs: int = 15, **options) -> pl.Trainer
 
 
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("loss", ["cross_entropy", "mean_square"])
+@pytest.mark.parametrize("loss", graded(["cross_entropy", "mean_square"], 1))
 def test_every_readout_learns_with_every_loss(readout, loss, tmp_path):
     gain = {"first_spike": 0.1, "spike_count": 0.1}.get(readout, 0.5) if loss == "mean_square" else 1.0
     model = classifier(readout=readout, loss=loss, loss_gain=gain, lr=0.03)

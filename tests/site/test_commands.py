@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.test_modules import fake_mnist
+from tests.depth import thorough
 from tests.forks.client import Request, run
 from tests.site.commands import ROOT, UNRUN, Command, as_run, commands_of, fault_of_unrun
 
@@ -17,6 +18,7 @@ PAGES = [
 ]
 WITH_COMMANDS = [page for page in PAGES if commands_of(page)]
 MOST_SKIPPED = 6
+REFERENCE = (ROOT / "docs/rate.md", ROOT / "docs/spike_time.md")  # commands of tutorials with other settings
 KEPT_COMMANDS = 2  # of the beginning of a page
 CHECKOUT = ("train.py", "examples", "benchmarks", "conf", "lightning_neuro")
 
@@ -74,7 +76,11 @@ def run_page(found: tuple[Command, ...], folder: Path, output: Path, kept: Kept)
             kept.remember(done, folder)
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[thorough] if page in REFERENCE else []) for page in WITH_COMMANDS],
+    ids=lambda page: page.relative_to(ROOT).with_suffix("").as_posix(),
+)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path, kept: Kept) -> None:
     run_page(commands_of(page), working_folder(tmp_path), tmp_path / "output", kept)
 

@@ -19,6 +19,7 @@ from lightning_neuro.targets.brainscales.fit_model import chip_of, jacobian, mod
 from lightning_neuro.targets.brainscales.recording import events_of
 from lightning_neuro.targets.brainscales.recordings import read_recording
 from lightning_neuro.targets.brainscales.virtual_chip import FACTORS, draw_chips, ideal_chip
+from tests.depth import thorough
 from tests.targets.brainscales.chip_networks import chip_chain
 
 SILICON = "bss2/yinyang_chip_w66f3_train.npz"
@@ -68,6 +69,7 @@ def test_a_fit_foretells_a_drawn_chip_on_new_inputs() -> None:
     assert found.jitter_us < 0.02
 
 
+@thorough
 def test_on_real_spikes_an_unfitted_chip_is_as_good_as_the_literature_says_and_a_fitted_one_much_better(
     shared_data: Path,
 ) -> None:

@@ -19,6 +19,7 @@ from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
 from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
 from lightning_neuro.targets.fpga.subject import Subject
+from tests.depth import thorough
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 
 
@@ -26,7 +27,12 @@ from tests.targets.fpga.conftest import job, needs_ghdl, needs_icarus, target
 @needs_icarus
 @pytest.mark.parametrize(
     ("name", "kind", "hidden", "late", "lanes"),
-    [("bias_zero", ResetKind.ZERO, 38, 1, "auto"), ("noBias_subtract", ResetKind.SUBTRACT, 40, 0, 7)],
+    [
+        ("bias_zero", ResetKind.ZERO, 38, 1, "auto"),
+        pytest.param("bias_zero", ResetKind.ZERO, 38, 1, 7, marks=thorough),
+        pytest.param("noBias_subtract", ResetKind.SUBTRACT, 40, 0, "auto", marks=thorough),
+        pytest.param("noBias_subtract", ResetKind.SUBTRACT, 40, 0, 7, marks=thorough),
+    ],
 )
 def test_braille_networks_are_bit_exact(
     shared_data: Path, tmp_path: Path, name: str, kind: ResetKind, hidden: int, late: int, lanes: str | int

@@ -16,6 +16,7 @@ from lightning_neuro.graph.hardware_graph import Convolution, Pooled
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
 from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from tests.depth import graded
 from tests.targets.fpga.conftest import all_classes_as_expected, needs_ghdl, needs_icarus, written
 from tests.targets.fpga.image_networks import digits_like, draw_image_network, draw_timed
 from tests.targets.fpga.networks import draw_network
@@ -24,7 +25,7 @@ CHUNK = 6
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 24, CHUNK), 2))
 def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = written(draw_image_network(seed), tmp_path / str(seed))
@@ -34,7 +35,7 @@ def test_vhdl_of_convolutions_equals_golden_model(first: int, tmp_path: Path) ->
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(30, 48, CHUNK))
+@pytest.mark.parametrize("first", graded(range(30, 48, CHUNK), 1))
 def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)
@@ -43,7 +44,7 @@ def test_vhdl_of_convolutions_with_timing_equals_golden_model(first: int, tmp_pa
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 12, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 12, CHUNK), 1))
 def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_network(seed, recurrent=seed % 2 == 1)
@@ -53,7 +54,7 @@ def test_vhdl_of_dense_networks_with_timing_equals_golden_model(first: int, tmp_
 
 @needs_ghdl
 @needs_icarus
-@pytest.mark.parametrize("first", range(0, 12, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 12, CHUNK), 1))
 def test_verilog_translation_of_convolutions_with_timing_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         graph, lanes, _ = draw_image_network(seed)

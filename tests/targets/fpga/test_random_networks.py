@@ -15,6 +15,7 @@ from lightning_neuro.graph.golden import NO_CLASS
 from lightning_neuro.report import Outcome
 from lightning_neuro.targets.fpga.prove_verilog import prove_equivalence
 from lightning_neuro.targets.fpga.prove_vhdl import prove_bit_exact
+from tests.depth import graded
 from tests.targets.fpga.conftest import all_classes_as_expected, needs_ghdl, needs_icarus, written
 from tests.targets.fpga.networks import draw_first_spike, draw_network
 
@@ -22,7 +23,7 @@ CHUNK = 8
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 40, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 80, CHUNK), 2))
 def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = written(draw_network(seed, recurrent=False), tmp_path / str(seed))
@@ -33,7 +34,7 @@ def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
 
 @needs_ghdl
 @needs_icarus
-@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 24, CHUNK), 1))
 def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(written(draw_network(seed, recurrent=False), tmp_path / str(seed)))
@@ -41,7 +42,7 @@ def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> 
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 32, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 64, CHUNK), 2))
 def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = written(draw_network(seed, recurrent=True), tmp_path / str(seed))
@@ -51,7 +52,7 @@ def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Pa
 
 @needs_ghdl
 @needs_icarus
-@pytest.mark.parametrize("first", range(0, 16, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 16, CHUNK), 1))
 def test_verilog_translation_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         proof = prove_equivalence(written(draw_network(seed, recurrent=True), tmp_path / str(seed)))
@@ -59,7 +60,7 @@ def test_verilog_translation_of_recurrent_networks_equals_golden_model(first: in
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", range(0, 24, CHUNK))
+@pytest.mark.parametrize("first", graded(range(0, 24, CHUNK), 1))
 def test_vhdl_of_first_spike_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     answered = 0
     for seed in range(first, first + CHUNK):

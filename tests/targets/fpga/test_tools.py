@@ -10,6 +10,7 @@ from lightning_neuro.graph.hardware_graph import HardwareGraph
 from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import TestVectors
 from lightning_neuro.targets.fpga import ghdl, yosys
+from tests.depth import thorough
 from tests.targets.fpga.conftest import job, needs_ghdl, needs_yosys, target
 
 MOCKS = Path(__file__).parents[2] / "mock_commands"
@@ -97,6 +98,7 @@ def test_latch_cells_are_found() -> None:
     assert yosys.latches("=== design hierarchy ===\n     LDCE   2\n     LUT2   2\n") == ("2 latch cells LDCE",)
 
 
+@thorough  # the test of the two commands of the README has Yosys too
 @needs_ghdl
 @needs_yosys
 def test_yosys_counts_the_cells_of_a_small_network(

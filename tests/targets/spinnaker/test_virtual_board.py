@@ -30,6 +30,7 @@ from lightning_neuro.targets.spinnaker.virtual_board import (
     map_network,
     prove_on_virtual_board,
 )
+from tests.depth import thorough
 from tests.targets.spinnaker import boards
 
 ON_BOARD = ("--backend", "spinnaker", "--virtual")
@@ -186,7 +187,7 @@ def test_shifts_that_differ_from_the_emulators_are_found(wrong: BoardImage) -> N
     ("right", "mistaken"),
     [
         ("np.flip(kernel[d, c])", "kernel[d, c]"),  # torch's direction instead of the connector's
-        ('("inhibitory", weight < 0)', '("excitatory", weight < 0)'),  # every sign lost
+        pytest.param('("inhibitory", weight < 0)', '("excitatory", weight < 0)', marks=thorough),  # every sign lost
     ],
     ids=["kernels not flipped", "signs not split"],
 )
