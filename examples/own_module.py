@@ -35,6 +35,6 @@ torch.manual_seed(0)
 pixels, labels = (torch.tensor(array) for array in load_digits(return_X_y=True))
 spikes = (torch.rand(len(pixels), 12, 64) < pixels[:, None] / 16).float()
 loader = DataLoader(TensorDataset(spikes, labels.long()), batch_size=64, shuffle=False)
-callbacks = [ParameterBuffers(), Quantize(), ExportNIR(), Deploy(target="fpga", overrides=["target.synthesis=false"])]
-pl.Trainer(max_epochs=5, callbacks=callbacks, logger=False, default_root_dir="outputs/own").fit(Digits(), loader)
-print(callbacks[2].comparison)
+hooks = [ParameterBuffers(), Quantize(), ExportNIR(), Deploy("fpga", ["target.synthesis=false", "verify.samples=5"])]
+pl.Trainer(max_epochs=5, callbacks=hooks, logger=False, default_root_dir="outputs/own").fit(Digits(), loader)
+print(hooks[2].comparison)

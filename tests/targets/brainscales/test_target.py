@@ -17,6 +17,7 @@ from lightning_neuro.report import Check, Outcome
 from lightning_neuro.targets.base import Verification
 from lightning_neuro.targets.brainscales import BrainscalesTarget
 from lightning_neuro.targets.brainscales.verify import PROOFS
+from tests.depth import thorough
 from tests.targets.brainscales import artefacts
 from tests.targets.spinnaker import cases
 from tests.test_deploy_first_spike import write_checkpoint
@@ -77,7 +78,9 @@ def test_the_report_says_what_was_not_done(found: tuple[Verification, Path]) -> 
         ("scripts_with_numpy_alone", lambda f: artefacts.edit(f, "run_pynn.py", "import json", "import json, torch")),
         ("nir_read_back", lambda f: (f / "network.nir").write_bytes(_other_nir())),
         ("pynn_script", lambda f: artefacts.edit(f, "run_pynn.py", "v_thresh=layer", "v_thresh=5 + layer")),
-        ("pynn_script", lambda f: artefacts.edit(f, "run_pynn.py", ", 0.0)", ", 1.0)")),
+        pytest.param(
+            "pynn_script", lambda f: artefacts.edit(f, "run_pynn.py", ", 0.0)", ", 1.0)"), marks=thorough
+        ),
         ("hxtorch_script", lambda f: artefacts.edit(f, "run_hxtorch.py", "i_synin_gm=I_SY", "i_synin_gm=900 + I_SY")),
     ],
 )
@@ -138,6 +141,7 @@ def test_what_continuous_time_costs_is_judged_with_labels(
     assert found.outcome is outcome and "in steps" in str(found.got)
 
 
+@thorough  # the page of the tutorial deploys one too
 def test_a_checkpoint_in_continuous_time_is_deployed_as_it_is(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path)
     nothing = QuantizeRequest(weight_bits=None, state_bits=None, leak_bits=None)

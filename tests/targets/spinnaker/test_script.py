@@ -24,6 +24,7 @@ from lightning_neuro.graph.metadata import Metadata
 from lightning_neuro.graph.widths import QuantizeSpec
 from lightning_neuro.targets.spinnaker.artefact import weight_arrays, write_artefact
 from lightning_neuro.targets.spinnaker.plan import plan_network
+from tests.depth import thorough
 from tests.targets.spinnaker import cases
 from tests.targets.spinnaker.cases import ZERO
 
@@ -170,6 +171,7 @@ def test_another_checkpoint_gives_the_arrays_that_its_deployment_writes(tmp_path
 
 
 @cases.needs_nest
+@thorough  # the test before compares the arrays
 def test_another_checkpoint_runs_as_its_deployment_does(tmp_path: Path) -> None:
     first, second = (checkpoint(trained(seed), tmp_path / f"{seed}.ckpt") for seed in (1, 2))
     one, two = (deployed(path, tmp_path / path.stem)[0] for path in (first, second))
