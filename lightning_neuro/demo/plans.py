@@ -38,5 +38,5 @@ QUICK = Plan(
     models=("lif",),
     targets=("fpga",),
     trainings=(Training(name="lif", overrides=("model=lif", "trainer.max_epochs=20")),),
-    cells=(Cell(model="lif", target="fpga", training="lif", overrides=("verify.samples=10",)),),
+    cells=(Cell(model="lif", target="fpga", training="lif", overrides=("verify.samples=5",)),),
 )
