@@ -23,7 +23,7 @@ CHUNK = 8
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", graded(range(0, 80, CHUNK), 2))
+@pytest.mark.parametrize("first", graded(range(0, 80, CHUNK), 1))
 def test_vhdl_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = written(draw_network(seed, recurrent=False), tmp_path / str(seed))
@@ -42,7 +42,7 @@ def test_verilog_translation_equals_golden_model(first: int, tmp_path: Path) -> 
 
 
 @needs_ghdl
-@pytest.mark.parametrize("first", graded(range(0, 64, CHUNK), 2))
+@pytest.mark.parametrize("first", graded(range(0, 64, CHUNK), 1))
 def test_vhdl_of_recurrent_networks_equals_golden_model(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + CHUNK):
         subject = written(draw_network(seed, recurrent=True), tmp_path / str(seed))
