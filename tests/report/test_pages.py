@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightning_neuro.deploy import VerifyRequest, deploy
 from lightning_neuro.graph.widths import QuantizeRequest
+from lightning_neuro.report.html import plot_panel
+from lightning_neuro.report.plots import spike_time_errors
 from lightning_neuro.targets.base import Job
 from lightning_neuro.targets.fpga import FpgaTarget
 from tests.conftest import ROOT
@@ -125,6 +128,16 @@ def test_page_asks_for_nothing_complains_of_nothing_and_fits(
     assert overflowing(seen) == []
     paper = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == "rgb({}, {}, {})".format(*PAPER[scheme])
+    seen.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_pictures_of_matplotlib_are_readable(opened: Any, correct: Path, scheme: str) -> None:
+    seen = visit(opened, correct / "report.html", width=1280, scheme=scheme)
+    panel = plot_panel(spike_time_errors({"layer0": np.zeros(5)}))  # its title is left black by matplotlib
+    seen.page.evaluate("html => document.querySelector('main').insertAdjacentHTML('beforeend', html)", str(panel.body))
+    found = seen.page.eval_on_selector_all(".drawn text", "all => all.map(e => getComputedStyle(e).fill)")
+    assert len(found) > 5 and set(found) == {seen.page.evaluate("getComputedStyle(document.body).color")}
     seen.page.close()
 
 
