@@ -50,7 +50,7 @@ def options(arguments: Sequence[str]) -> Options:
         prog="lightning-neuro demo",
         description="Train three models, deploy each to three targets, prove every artefact; one table, one page.",
     )
-    parser.add_argument("--quick", action="store_true", help="one model on one target: lif on fpga, under a minute")
+    parser.add_argument("--quick", action="store_true", help="one model on one target: lif on fpga, a minute or two")
     parser.add_argument("--out", type=Path, help="folder; default outputs/demo, with --quick outputs/demo-quick")
     parser.add_argument(
         "--jobs", type=int, default=min(cores(), MOST_SLOTS), help="jobs at a time; default: one per core, up to 4"

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from tests.forks.server import run_to_its_code
 
-if __name__ == "__main__":
+
+def at_once(tasks: Iterable[Callable[[], int]]) -> int:
+    """Run every task in a fork of its own; returns the largest exit code."""
     children = []
-    for words in sys.argv[1:]:
+    for task in tasks:
         child = os.fork()
         if child == 0:
-            os._exit(run_to_its_code(json.loads(words), os.getcwd()))
+            sys.exit(task())
         children.append(child)
-    sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+    return max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+
+
+if __name__ == "__main__":
+    sys.exit(at_once(partial(run_to_its_code, json.loads(words), os.getcwd()) for words in sys.argv[1:]))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from functools import partial
 
 import lightning_neuro.training  # noqa: F401  # before the forks
 from lightning_neuro.train import main
+from tests.forks.together import at_once
 
 
-def machine(number: int, log: str, runs: list[str]) -> None:
-    """Train on one machine."""
+def machine(number: int, log: str, runs: list[str]) -> int:
+    """Train on one machine; returns its exit code."""
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
@@ -23,16 +25,10 @@ def machine(number: int, log: str, runs: list[str]) -> None:
     for overrides in runs:
         sys.argv = ["train.py", *shlex.split(overrides)]
         main()
+    return 0
 
 
 if __name__ == "__main__":
     at = sys.argv.index("--")
     logs, all_runs = sys.argv[1:at], sys.argv[at + 1 :]
-    children = []
-    for rank, path in enumerate(logs):
-        child = os.fork()
-        if child == 0:
-            machine(rank, path, all_runs)
-            sys.exit(0)
-        children.append(child)
-    sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+    sys.exit(at_once(partial(machine, number, log, all_runs) for number, log in enumerate(logs)))
